@@ -1,0 +1,90 @@
+"""The doors of attention and the plain description of one step. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Attend(Protocol):
+    """Causal attention of one text layer over the packed tokens of a step; writes the new keys and values first."""
+
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        """Return o_THD."""
+
+
+class AttendPictures(Protocol):
+    """Full attention inside each picture. cu_patches holds the P offsets of the pictures: [0, p0, p0 + p1, ...]."""
+
+    def __call__(self, q_PHD: Tensor, k_PHD: Tensor, v_PHD: Tensor, cu_patches: Sequence[int]) -> Tensor:
+        """Return o_PHD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One sequence's part of a step.
+
+    Rows [row, row + num_new) of the packed T are its tokens [num_past, num_past + num_new);
+    blocks is its block table: token i lives in slot i % block_size of block blocks[i // block_size].
+    """
+
+    row: int
+    num_new: int
+    num_past: int
+    blocks: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class StepLayout:
+    """Every sequence's part of a step, in the order of their rows; decode spans (num_new == 1) come first."""
+
+    spans: tuple[Span, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        """T of the step."""
+        return sum(span.num_new for span in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class KVCache:
+    """Paged keys and values: each [layers, B, S, G, D]."""
+
+    k: Tensor
+    v: Tensor
+
+    @classmethod
+    def allocate(
+        cls,
+        *,
+        num_layers: int,
+        num_blocks: int,
+        block_size: int,
+        num_kv_heads: int,
+        head_size: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> KVCache:
+        """Reserve the whole cache at once; nothing grows later."""
+        shape = (num_layers, num_blocks, block_size, num_kv_heads, head_size)
+        return cls(
+            torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device)
+        )
+
+    @property
+    def block_size(self) -> int:
+        """S, tokens of one block."""
+        return self.k.shape[2]
+
+
+class AttentionBackend(Protocol):
+    """A way to attend over the paged cache. `begin` turns a step's layout into what its kernels need, once a step."""
+
+    name: str
+
+    def begin(self, layout: StepLayout, cache: KVCache) -> Attend:
+        """Return the function that this step's layers call."""
