@@ -98,9 +98,7 @@ class MediaConfig:
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _check(self.max_side >= 28, "max_side", "at least 28", self.max_side)
         _check(1 <= self.max_aspect <= 200, "max_aspect", "in [1, 200]", self.max_aspect)
-        _check(
-            self.fetch_timeout_seconds > 0, "fetch_timeout_seconds", "positive", self.fetch_timeout_seconds
-        )
+        _check(self.fetch_timeout_seconds > 0, "fetch_timeout_seconds", "positive", self.fetch_timeout_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,9 +71,7 @@ class KVCache:
     ) -> KVCache:
         """Reserve the whole cache at once; nothing grows later."""
         shape = (num_layers, num_blocks, block_size, num_kv_heads, head_size)
-        return cls(
-            torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device)
-        )
+        return cls(torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device))
 
     @property
     def block_size(self) -> int:
