@@ -1,0 +1,1 @@
+"""How the built-in checkpoint is made: pictures and questions, tokenizer, training, evaluation, export."""
