@@ -191,6 +191,15 @@ def test_draws_follow_the_textbook_distribution(sampling: TokenSampling) -> None
     assert_drawn_from(frequencies(sampling, logits), textbook_probabilities(logits.astype(np.float64), sampling))
 
 
+@pytest.mark.parametrize("spread", [0.05, 4.0])
+@pytest.mark.parametrize(
+    "sampling", [TokenSampling(temperature=1.0, top_p=0.9), TokenSampling(temperature=1.0, top_k=400)]
+)
+def test_a_cut_beyond_the_likeliest_tokens_follows_the_textbook_too(sampling: TokenSampling, spread: float) -> None:
+    logits = some_logits(5, vocab=700) * spread
+    assert_drawn_from(frequencies(sampling, logits), textbook_probabilities(logits.astype(np.float64), sampling))
+
+
 def test_a_seed_gives_the_same_answer_alone_and_in_any_company() -> None:
     sampling = TokenSampling(temperature=1.0, top_p=0.9, seed=11)
     steps = [some_logits(seed) for seed in range(20)]

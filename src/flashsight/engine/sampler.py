@@ -22,6 +22,8 @@ from flashsight.core.types import TokenConstraint, TokenLogprob, TokenSampling
 
 _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
+_HEAD = 256
+"""Likeliest tokens that are looked at before all of them are sorted."""
 
 
 class SamplingState:
@@ -135,7 +137,7 @@ class _Draws:
     top_k: Tensor
     top_p: Tensor
     min_p: Tensor
-    width: int
+    largest_top_k: int
 
 
 class Sampler:
@@ -205,7 +207,7 @@ class Sampler:
             top_k=self._ints(top_k).unsqueeze(1),
             top_p=self._floats([setting.top_p for setting in settings]).unsqueeze(1),
             min_p=self._floats([setting.min_p for setting in settings]).unsqueeze(1),
-            width=max(top_k),
+            largest_top_k=max((setting.top_k for setting in settings if setting.top_k < self._vocab_size), default=0),
         )
 
     # --- scores ------------------------------------------------------------------------------------------------
@@ -293,18 +295,27 @@ def _choose_plain(scores_NV: Tensor, uniforms_N1: Tensor, draws: _Draws) -> Tens
 
 def _choose_truncated(scores_NV: Tensor, uniforms_N1: Tensor, draws: _Draws) -> Tensor:
     """The same over what the cuts leave, likeliest first: only a prefix of that order ever survives them."""
-    if draws.width < scores_NV.shape[1]:
-        ordered_NV, ids_NV = scores_NV.topk(draws.width, dim=-1)
-    else:
-        ordered_NV, ids_NV = scores_NV.sort(dim=-1, descending=True, stable=True)
+    num_ids = scores_NV.shape[1]
+    probs_NV = _softmax(scores_NV, draws.temperature)
+    ordered_NV, ids_NV = probs_NV.topk(min(max(_HEAD, draws.largest_top_k), num_ids), dim=-1)
+    if not _cuts_within(ordered_NV, draws):
+        ordered_NV, ids_NV = probs_NV.sort(dim=-1, descending=True, stable=True)
     ranks_V = torch.arange(ordered_NV.shape[1], device=scores_NV.device)
-    ordered_NV = ordered_NV.masked_fill(ranks_V >= draws.top_k, -math.inf)
-    probs_NV = _softmax(ordered_NV, draws.temperature)
-    before_NV = probs_NV.cumsum(dim=-1) - probs_NV
-    cut_NV = (before_NV >= draws.top_p) | (probs_NV < draws.min_p * probs_NV[:, :1])
+    is_below_NV = ranks_V >= draws.top_k
+    ordered_NV = ordered_NV.masked_fill(is_below_NV, 0.0)
+    before_NV = ordered_NV.cumsum(dim=-1) - ordered_NV
+    total_N1 = torch.where(draws.top_k < num_ids, ordered_NV.sum(dim=-1, keepdim=True), 1.0)
+    cut_NV = (before_NV >= draws.top_p * total_N1) | (ordered_NV < draws.min_p * ordered_NV[:, :1])
     cut_NV[:, 0] = False
-    places_N1 = _invert(probs_NV.masked_fill_(cut_NV, 0.0), uniforms_N1)
+    places_N1 = _invert(ordered_NV.masked_fill_(cut_NV, 0.0), uniforms_N1)
     return ids_NV.gather(1, places_N1).squeeze(1)
+
+
+def _cuts_within(head_NV: Tensor, draws: _Draws) -> bool:
+    """True if every row's cuts fall within its likeliest tokens, so that the whole vocabulary needs no sorting."""
+    mass_N1, last_N1, first_N1 = head_NV.sum(dim=-1, keepdim=True), head_NV[:, -1:], head_NV[:, :1]
+    is_within_N1 = (draws.top_k <= head_NV.shape[1]) | (mass_N1 >= draws.top_p) | (last_N1 < draws.min_p * first_N1)
+    return bool(is_within_N1.all())
 
 
 def _softmax(scores_NV: Tensor, temperature_N1: Tensor) -> Tensor:
