@@ -1,0 +1,241 @@
+"""From a ModelConfig to a model that is ready: where its files are, which precision, which weights go where.
+
+Weights are streamed tensor by tensor to the device. Knows nothing of memory budgets, prompts or requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+import flashsight
+from flashsight.core.config import Device, Dtype, ModelConfig
+from flashsight.core.errors import CheckpointError, ConfigError
+from flashsight.models.glm4v.config import Glm4vConfig, read_config
+from flashsight.models.glm4v.model import Glm4v, set_dtype
+from flashsight.models.glm4v.weights import Row, as_checkpoint, from_checkpoint, name_table
+from flashsight.models.storage import SCALE_SUFFIX, Shape, Shard, dequantise, find_shards, read_shard
+
+BUILT_IN: Final = ("nano", "glm-4.6v-flash")
+MAX_LISTED = 10
+FINGERPRINT_BYTES = 4096
+FINGERPRINT_PIECES = 16
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all) while weights are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model in inference mode with what others need to know of it.
+
+    files: the folder with tokenizer.json, preprocessor_config.json, config.json. weights_id: equal ids mean equal
+    weights; caches of encoder output are keyed by it. weight_bytes: memory that the weights take on the device.
+    """
+
+    model: Glm4v
+    config: Glm4vConfig
+    files: Path
+    weights_id: str
+    weight_bytes: int
+    device: torch.device
+    dtype: torch.dtype
+
+
+def load_model(config: ModelConfig, *, progress: Progress | None = None) -> LoadedModel:
+    """Build the model that the config names and fill it, with random weights for load_format `dummy`.
+
+    Raises ConfigError for a device or precision that is not there, CheckpointError for files that are missing,
+    damaged or of another architecture; every name at fault is in one message.
+    """
+    folder = checkpoint_folder(config)
+    device = pick_device(config.device)
+    checkpoint = read_config(folder)
+    dtype = pick_dtype(config.dtype, checkpoint.dtype, device)
+    is_dummy = config.load_format == "dummy"
+    shards = [] if is_dummy else [read_shard(path) for path in find_shards(folder)]
+    if not is_dummy:
+        check_names(checkpoint, shards)
+    model = build_model(checkpoint, device, dtype)
+    if is_dummy:
+        fill_random(model, seed=0)
+    else:
+        _fill(model, shards, progress or _no_progress)
+    return LoadedModel(
+        model=model,
+        config=checkpoint,
+        files=folder,
+        weights_id=_weights_id(checkpoint, shards),
+        weight_bytes=sum(parameter.nbytes for parameter in model.parameters()),
+        device=device,
+        dtype=dtype,
+    )
+
+
+def checkpoint_folder(config: ModelConfig) -> Path:
+    """Return the folder of the checkpoint that a config names, built in or on disk."""
+    if config.path in BUILT_IN:
+        folder = Path(flashsight.__file__).parent / "assets" / config.path
+        if config.load_format == "auto" and not any(folder.glob("*.safetensors")):
+            raise CheckpointError(
+                f"the built-in `{config.path}` has no weights here; point `model.path` at a downloaded checkpoint, "
+                "or use load_format `dummy` for random weights"
+            )
+        return folder
+    folder = Path(config.path).expanduser()
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{config.path!r} is no folder and no built-in name ({', '.join(BUILT_IN)}); "
+            "give the folder that holds config.json and the *.safetensors files"
+        )
+    return folder
+
+
+def pick_device(wanted: Device) -> torch.device:
+    """Return the device: for `auto` the GPU if there is one."""
+    has_cuda = torch.cuda.is_available()
+    if wanted == "cuda" and not has_cuda:
+        raise ConfigError("device is cuda, but torch sees no CUDA GPU; use device auto or cpu", param="device")
+    return torch.device("cuda", 0) if wanted != "cpu" and has_cuda else torch.device("cpu")
+
+
+def pick_dtype(wanted: Dtype, checkpoint: str, device: torch.device) -> torch.dtype:
+    """Return the precision to run in.
+
+    `auto` on a GPU: bfloat16 where the chip has it (compute capability 8.0), else float16; float32 checkpoints too.
+    `auto` on a CPU: bfloat16 if its vector unit multiplies bfloat16 itself, else float32.
+    """
+    if wanted != "auto":
+        if wanted == "bfloat16" and device.type == "cuda" and not _has_bfloat16(device):
+            raise ConfigError("dtype is bfloat16, but this GPU has none; use float16 or auto", param="dtype")
+        return _dtype(wanted)
+    if device.type == "cuda":
+        return torch.bfloat16 if _has_bfloat16(device) else torch.float16
+    is_half = checkpoint in ("bfloat16", "float16")
+    return torch.bfloat16 if is_half and torch.cpu._is_avx512_bf16_supported() else torch.float32
+
+
+def build_model(config: Glm4vConfig, device: torch.device, dtype: torch.dtype) -> Glm4v:
+    """Return a model in inference mode whose weights are allocated on the device and not yet filled."""
+    with torch.device("meta"):
+        model = Glm4v(config)
+    set_dtype(model, dtype)
+    model.to_empty(device=device)
+    if config.is_head_tied:
+        model.text.head.weight = model.text.embedding.weight
+    return model.requires_grad_(False).eval()
+
+
+def fill_random(model: Glm4v, *, seed: int) -> None:
+    """Fill a model with random weights under which the output depends on every input.
+
+    With the usual small initialisation the norms after each block would drown the embeddings and every prompt would
+    decode to one token. So: embeddings of variance 1, matrices of variance 1 / fan-in, a flatter head.
+    """
+    generator = torch.Generator(device=model.device).manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() < 2:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+                continue
+            parameter.normal_(generator=generator)
+            if name == "text.head.weight":
+                parameter.mul_(0.3)
+            elif name != "text.embedding.weight":
+                parameter.mul_(parameter.shape[1] ** -0.5)
+
+
+def check_names(config: Glm4vConfig, shards: list[Shard]) -> None:
+    """Raise one CheckpointError that lists every name that is missing, unknown, doubled or of a wrong shape."""
+    with torch.device("meta"):
+        model = Glm4v(config)
+    wanted = {row.checkpoint: tuple(as_checkpoint(model, row).shape) for row in name_table(config)}
+    found: dict[str, Shape] = {}
+    problems: list[str] = []
+    for shard in shards:
+        for name, (_, shape) in shard.tensors.items():
+            if name in found:
+                problems.append(f"{name} is there twice, the second time in {shard.path.name}")
+            found[name] = shape
+    scales = _scales(config, wanted, found)
+    wanted.update({name: shape for name, shape in scales.items() if name in found})
+    if config.is_head_tied:
+        found.pop("lm_head.weight", None)
+    problems += [f"{name} is missing" for name in wanted if name not in found]
+    problems += [f"{name} is unknown" for name in found if name not in wanted]
+    problems += [
+        f"{name} has the shape {list(found[name])}, not {list(shape)}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    if problems:
+        more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+        where = shards[0].path.parent if shards else "the checkpoint"
+        raise CheckpointError(
+            f"{where}: {len(problems)} weights don't fit config.json: {'; '.join(problems[:MAX_LISTED])}{more}"
+        )
+
+
+def _scales(config: Glm4vConfig, wanted: dict[str, Shape], found: dict[str, Shape]) -> dict[str, Shape]:
+    if config.quantization is None:
+        return {}
+    return {name + SCALE_SUFFIX: shape[:1] for name, shape in wanted.items() if len(shape) > 1}
+
+
+def _fill(model: Glm4v, shards: list[Shard], progress: Progress) -> None:
+    rows: dict[str, Row] = {row.checkpoint: row for row in name_table(model.config)}
+    total = sum(shard.num_bytes for shard in shards)
+    done = 0
+    for shard in shards:
+        try:
+            with torch.no_grad(), safe_open(shard.path, framework="pt", device="cpu") as file:
+                for name in shard.tensors:
+                    if name in rows:
+                        weight = _read(file, name, shard)
+                        from_checkpoint(model, rows[name], weight)
+                        done += weight.nbytes
+                        progress(min(done, total), total)
+        except OSError:
+            raise CheckpointError(f"{shard.path} could not be read; check the disk") from None
+    progress(total, total)
+
+
+def _read(file: safe_open, name: str, shard: Shard) -> Tensor:
+    weight: Tensor = file.get_tensor(name)
+    if weight.dtype is not torch.int8:
+        return weight
+    if name + SCALE_SUFFIX not in shard.tensors:
+        raise CheckpointError(f"{shard.path}: {name} is int8 but has no {SCALE_SUFFIX} beside it")
+    return dequantise(weight, file.get_tensor(name + SCALE_SUFFIX))
+
+
+def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:
+    """Hash names, shapes, sizes, config and samples of each file: cheap, and two trainings of one model differ."""
+    digest = hashlib.sha256(json.dumps(config.source, sort_keys=True, default=str).encode())
+    for shard in shards:
+        digest.update(f"{shard.path.name} {shard.num_bytes} {shard.tensors}".encode())
+        with shard.path.open("rb") as file:
+            for piece in range(FINGERPRINT_PIECES):
+                file.seek(max(0, shard.num_bytes - FINGERPRINT_BYTES) * piece // (FINGERPRINT_PIECES - 1))
+                digest.update(file.read(FINGERPRINT_BYTES))
+    return digest.hexdigest()[:32]
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _dtype(name: str) -> torch.dtype:
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Take a progress report that nobody asked for."""
