@@ -1,0 +1,74 @@
+"""What a drawn training example is: pictures, questions with their answers, and labels of every patch.
+
+The contract between the scenes that draw and the training that reads. Knows no tensor, no tokenizer and no file.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from flashsight.demo.material import Material
+
+Split = Literal["train", "valid"]
+Skill = Literal["read", "card", "json", "ui", "icon", "photo", "chart", "compare", "refuse"]
+
+PATCH = 14
+IGNORED = -1
+
+# Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them.
+BUCKETS: tuple[tuple[tuple[int, int], float], ...] = (
+    ((448, 448), 0.66),
+    ((336, 448), 0.12),
+    ((560, 420), 0.12),
+    ((448, 672), 0.10),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and the one answer that is true of what was drawn. The answer speaks the question's language."""
+
+    question: str
+    answer: str
+    skill: Skill
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """What each patch shows, int16 [height / 14, width / 14] each; -1 where nobody should learn anything.
+
+    char: index into `Material.characters`, 0 where no character stands.
+    icon: 1 + index into `vocabulary.CONCEPTS`, 0 where no drawing stands.
+    colour: 1 + index into `vocabulary.COLOURS` of the drawing that covers the patch, 0 where none does.
+    """
+
+    char: NDArray[np.int16]
+    icon: NDArray[np.int16]
+    colour: NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One or two pictures, uint8 [H, W, 3], sides multiples of 28 and equal for both; labels per picture; pairs."""
+
+    scene: str
+    pictures: tuple[NDArray[np.uint8], ...]
+    labels: tuple[Labels, ...]
+    pairs: tuple[Pair, ...]
+
+
+class Scene(Protocol):
+    """A kind of picture that can be drawn from random numbers and material."""
+
+    @property
+    def name(self) -> str:
+        """Stable name for reports."""
+
+    def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
+        """Draw one example of (height, width) pixels. Equal generators and material give equal examples."""
