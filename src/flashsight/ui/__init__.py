@@ -1,0 +1,5 @@
+"""The page: plain HTML, CSS and ES modules, served as they are. Knows the HTTP surface only; no Python of ours runs here."""
+
+from pathlib import Path
+
+STATIC_FOLDER = Path(__file__).parent / "static"
