@@ -1,4 +1,4 @@
-"""The page: plain HTML, CSS and ES modules, served as they are. Knows the HTTP surface only; no Python of ours runs here."""
+"""The page: plain HTML, CSS and ES modules, served as they are. Knows the HTTP surface only."""
 
 from pathlib import Path
 
