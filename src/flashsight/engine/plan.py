@@ -1,0 +1,101 @@
+"""What one step does, as frozen values: made by the scheduler, read by the runner. Decides and computes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flashsight.core.types import PictureInput
+from flashsight.engine.sequence import Sequence
+from flashsight.engine.tally import Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Budgets of the scheduler, as the memory plan settled them.
+
+    step_tokens: tokens of one step. encode_patches: patches of one encoder batch (one picture always fits).
+    max_sequences: sequences with blocks at once. max_waiting: longest queue. context_tokens: prompt and answer
+    together. decode_slots: pictures being decoded or waiting for the encoder, which bounds pixels held in memory.
+    """
+
+    step_tokens: int
+    encode_patches: int
+    max_sequences: int
+    max_waiting: int
+    context_tokens: int
+    decode_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Compute tokens [start, end) of a sequence, and sample what comes after them if `samples`.
+
+    Its past is [0, start), whose keys and values are in sequence.blocks; the blocks for the new ones are there too.
+    """
+
+    sequence: Sequence
+    start: int
+    end: int
+    samples: bool
+
+    @property
+    def num_tokens(self) -> int:
+        """New tokens."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Encode one picture. `pixels` is what `picture_decoded` was given."""
+
+    picture: PictureInput
+    pixels: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One step: the chunks, decodes first, then the encoder batch. A plan with encodes has no prefill chunk.
+
+    decode_requests are pictures whose pixels are wanted: start `load` for each on a thread, report with
+    `picture_decoded` or `picture_failed`. num_decodes: the first so many chunks are decodes of one token.
+    """
+
+    chunks: tuple[Chunk, ...] = ()
+    num_decodes: int = 0
+    encodes: tuple[Encode, ...] = ()
+    decode_requests: tuple[PictureInput, ...] = ()
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all chunks."""
+        return sum(chunk.num_tokens for chunk in self.chunks)
+
+    @property
+    def num_patches(self) -> int:
+        """Patches of the encoder batch."""
+        return sum(encode.picture.grid.num_patches for encode in self.encodes)
+
+    @property
+    def is_empty(self) -> bool:
+        """True when the device has nothing to do; decode_requests may still be there."""
+        return not self.chunks and not self.encodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The scheduler and its caches at one moment.
+
+    num_waiting and num_running leave prewarming out; blocks_cached are blocks that no sequence uses but the prefix
+    cache can give again.
+    """
+
+    num_waiting: int
+    num_running: int
+    num_prewarming: int
+    blocks_used: int
+    blocks_cached: int
+    blocks_total: int
+    picture_bytes_used: int
+    picture_bytes_total: int
+    num_pictures_cached: int
+    totals: Totals

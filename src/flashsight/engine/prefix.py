@@ -1,0 +1,80 @@
+"""Which full blocks hold which tokens after which prefix. Knows hashes and block ids, never the keys and values.
+
+The hash of a block covers its parent's hash, its token ids and, for the parts of pictures in it, the picture's key and
+the place inside the picture. The chain opens with the caller's salt, so equal prompts of two salts share nothing.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from flashsight.engine.blocks import BlockPool
+from flashsight.engine.sequence import BlockId, Sequence
+
+
+class PrefixCache:
+    """Finds computed blocks again. Switched off it finds and keeps nothing."""
+
+    def __init__(self, pool: BlockPool, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._pool = pool
+        self._block_of: dict[bytes, BlockId] = {}
+        self._digest_of: dict[BlockId, bytes] = {}
+        pool.on_forget = self._forget
+
+    def __len__(self) -> int:
+        return len(self._block_of)
+
+    def find(self, sequence: Sequence) -> list[BlockId]:
+        """Blocks that hold the start of the sequence; its last token is never among them, so it can be sampled from.
+
+        Takes no reference: share the blocks before anything else is allocated.
+        """
+        if not self.enabled:
+            return []
+        found: list[BlockId] = []
+        for index in range((len(sequence) - 1) // self._pool.block_size):
+            block = self._block_of.get(self.digest(sequence, index))
+            if block is None:
+                break
+            found.append(block)
+        return found
+
+    def register(self, sequence: Sequence) -> None:
+        """Offer the sequence's computed full blocks. Of two blocks with equal content the first stays on offer."""
+        if not self.enabled:
+            return
+        num_full = sequence.num_computed // self._pool.block_size
+        for index in range(sequence.num_registered, num_full):
+            block, digest = sequence.blocks[index], self.digest(sequence, index)
+            if digest not in self._block_of:
+                self._block_of[digest] = block
+                self._digest_of[block] = digest
+                self._pool.keep(block)
+        sequence.num_registered = max(sequence.num_registered, num_full)
+
+    def digest(self, sequence: Sequence, index: int) -> bytes:
+        """Hash of the sequence's full block `index`; made once, as the tokens before its end never change."""
+        while len(sequence.digests) <= index:
+            sequence.digests.append(self._next_digest(sequence))
+        return sequence.digests[index]
+
+    def _next_digest(self, sequence: Sequence) -> bytes:
+        index = len(sequence.digests)
+        size = self._pool.block_size
+        start, end = index * size, (index + 1) * size
+        assert end <= len(sequence)
+        parent = sequence.digests[-1] if index else blake2b(sequence.salt, digest_size=32, person=b"salt").digest()
+        content = blake2b(parent, digest_size=32, person=b"block")
+        content.update(sequence.ids(start, end).astype("<i8").tobytes())
+        for part in sequence.picture_slices(start, end):
+            content.update(f"|{part.start - start}+{part.end - part.start}@{part.offset}:{part.picture.key}".encode())
+        return content.digest()
+
+    def _forget(self, block: BlockId) -> None:
+        del self._block_of[self._digest_of.pop(block)]
+
+    def check(self) -> None:
+        """Assert that both directions agree."""
+        assert len(self._block_of) == len(self._digest_of)
+        assert all(self._block_of[digest] == block for block, digest in self._digest_of.items())

@@ -1,0 +1,69 @@
+"""Who is next to get room. Plain lines of sequences; knows nothing of blocks or budgets."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+
+from flashsight.core.types import Salt
+from flashsight.engine.sequence import Kind, Sequence
+
+
+class WaitingQueue:
+    """Preempted answers first, the oldest ahead; then new answers, one of each caller in turn; then prewarming."""
+
+    def __init__(self) -> None:
+        self._preempted: list[Sequence] = []
+        self._callers: OrderedDict[Salt, deque[Sequence]] = OrderedDict()
+        self._prewarms: list[Sequence] = []
+
+    def __iter__(self) -> Iterator[Sequence]:
+        yield from self._preempted
+        for line in self._callers.values():
+            yield from line
+        yield from self._prewarms
+
+    def count(self, kind: Kind) -> int:
+        """Sequences of one kind that wait."""
+        if kind is Kind.PREWARM:
+            return len(self._prewarms)
+        return len(self._preempted) + sum(map(len, self._callers.values()))
+
+    def push(self, sequence: Sequence) -> None:
+        """Put a new or a preempted sequence where it belongs."""
+        if sequence.kind is Kind.PREWARM:
+            insort(self._prewarms, sequence, key=_number)
+        elif sequence.num_preempted:
+            insort(self._preempted, sequence, key=_number)
+        else:
+            self._callers.setdefault(sequence.salt, deque()).append(sequence)
+
+    def head(self) -> Sequence | None:
+        """Who is next."""
+        return next(iter(self), None)
+
+    def pop(self) -> Sequence:
+        """Take the head out; its caller goes to the end of the round."""
+        sequence = self.head()
+        assert sequence is not None
+        self.remove(sequence)
+        if sequence.salt in self._callers and not sequence.num_preempted and sequence.kind is Kind.ANSWER:
+            self._callers.move_to_end(sequence.salt)
+        return sequence
+
+    def remove(self, sequence: Sequence) -> None:
+        """Take a sequence out wherever it stands."""
+        if sequence.kind is Kind.PREWARM:
+            self._prewarms.remove(sequence)
+        elif sequence.num_preempted:
+            self._preempted.remove(sequence)
+        else:
+            line = self._callers[sequence.salt]
+            line.remove(sequence)
+            if not line:
+                del self._callers[sequence.salt]
+
+
+def _number(sequence: Sequence) -> int:
+    return sequence.number

@@ -1,0 +1,431 @@
+"""Decides what runs next: reads sequences, returns a plan. Touches no tensor, no text and no thread.
+
+A step is either decodes and prefill chunks, or decodes and one encoder batch; the two take turns, so a decode never
+waits for more than one of them. Room for a whole prompt is taken when a sequence is admitted; a decode that finds no
+block takes it from the youngest, which comes back later with the tokens it has generated. The oldest never gives way,
+so everything that was admitted ends.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping
+
+from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
+from flashsight.core.types import PictureInput, PictureKey
+from flashsight.engine.blocks import BlockPool
+from flashsight.engine.pictures import PictureCache, PictureState
+from flashsight.engine.plan import Chunk, Encode, Limits, Plan, Snapshot
+from flashsight.engine.prefix import PrefixCache
+from flashsight.engine.queue import WaitingQueue
+from flashsight.engine.sequence import Kind, Phase, Sequence, SequenceId
+from flashsight.engine.tally import Tally
+
+SHORTEST_CUT = 64
+"""A pass over fewer tokens costs about as much as one over this many, since it reads all weights. So a head shorter
+than this waits for the picture behind it, and a prefix this long that another sequence computes now is waited for."""
+
+
+class Scheduler:
+    """Continuous batching with chunked prefill over paged blocks. One thread calls it.
+
+    The round: `plan()`, run it, `picture_encoded` for each of its encodes, `commit(plan, sampled)`. Between two rounds,
+    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. `clock` gives seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        pool: BlockPool,
+        prefix: PrefixCache,
+        pictures: PictureCache,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self.limits = limits
+        self.pool = pool
+        self.prefix = prefix
+        self.pictures = pictures
+        self._clock = clock
+        self._max_running = min(limits.max_sequences, limits.step_tokens)
+        self._queue = WaitingQueue()
+        self._running: list[Sequence] = []
+        self._by_id: dict[SequenceId, Sequence] = {}
+        self._num_added = 0
+        self._has_just_encoded = False
+        self._tally = Tally()
+
+    # --- in and out ------------------------------------------------------------------------------------------
+
+    def add(self, sequence: Sequence) -> None:
+        """Queue a new sequence.
+
+        Raises PromptTooLong or PictureError if it could never fit, Overloaded if too many wait already.
+        """
+        assert sequence.id not in self._by_id
+        self._refuse_if_too_long(sequence)
+        for picture in sequence.prompt.pictures:
+            self.pictures.refuse_if_too_large(picture)
+        self._refuse_if_overloaded(sequence.kind)
+        self._num_added += 1
+        sequence.number = self._num_added
+        sequence.arrived_at = self._clock()
+        wanted = sequence.num_prompt + (sequence.sampling.max_tokens if sequence.kind is Kind.ANSWER else 0)
+        sequence.max_length = min(wanted, self._longest)
+        self._by_id[sequence.id] = sequence
+        self._queue.push(sequence)
+
+    @property
+    def _longest(self) -> int:
+        return min(self.limits.context_tokens, self.pool.num_blocks * self.pool.block_size)
+
+    def _refuse_if_too_long(self, sequence: Sequence) -> None:
+        most = self._longest - (1 if sequence.kind is Kind.ANSWER else 0)
+        if sequence.num_prompt > most:
+            num_picture_tokens = sum(picture.num_tokens for picture in sequence.prompt.pictures)
+            of_pictures = f" ({num_picture_tokens} of them are pictures)" if num_picture_tokens else ""
+            raise PromptTooLong(
+                f"prompt has {sequence.num_prompt} tokens{of_pictures}, the limit is {most}; "
+                "send smaller or fewer pictures or a shorter prompt"
+            )
+
+    def _refuse_if_overloaded(self, kind: Kind) -> None:
+        num_waiting = self._queue.count(kind)
+        if num_waiting >= self.limits.max_waiting:
+            self._tally.add("refused")
+            seconds = self._tally.seconds_until_served(num_waiting, num_served_at_once=len(self._running))
+            raise Overloaded(
+                f"{num_waiting} requests are waiting, the limit is {self.limits.max_waiting}; "
+                f"try again in about {seconds:.0f} s",
+                retry_after_seconds=seconds,
+            )
+
+    def abort(self, sequence_id: SequenceId) -> Sequence | None:
+        """Drop a sequence at any phase and free all it holds. None if it is not here (any more)."""
+        sequence = self._by_id.get(sequence_id)
+        if sequence is not None:
+            self._tally.add("aborted")
+            self._retire(sequence)
+        return sequence
+
+    def picture_decoded(self, key: PictureKey, pixels: object) -> None:
+        """Take the pixels that a decode request asked for. They are dropped if nobody waits for them any more."""
+        self.pictures.decoded(key, pixels)
+
+    def picture_encoded(self, key: PictureKey, features: object) -> None:
+        """Take the features of one picture of the plan; they must own their memory."""
+        self.pictures.encoded(key, features)
+        self._tally.add("pictures_encoded")
+
+    def picture_failed(self, key: PictureKey, error: FlashSightError) -> tuple[Sequence, ...]:
+        """End every sequence that needs a picture that could not be decoded or encoded; they carry the error."""
+        failed = tuple(self._by_id[sequence_id] for sequence_id in self.pictures.failed(key))
+        for sequence in failed:
+            sequence.error = error
+            self._tally.add("failed")
+            self._retire(sequence)
+        return failed
+
+    def waiting_for(self, key: PictureKey) -> tuple[Sequence, ...]:
+        """Sequences that need the picture; empty means that decoding it has become pointless."""
+        return tuple(self._by_id[sequence_id] for sequence_id in self.pictures.wanted_by(key))
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no sequence is here."""
+        return not self._by_id
+
+    # --- one step --------------------------------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """Say what to run now. Commit it before asking again."""
+        decodes = self._plan_decodes()
+        self._admit()
+        encodes = () if self._has_just_encoded else self._plan_encodes()
+        prefills = [] if encodes else self._plan_prefills(self.limits.step_tokens - len(decodes))
+        if self._has_just_encoded and not prefills:
+            encodes = self._plan_encodes()
+        self._has_just_encoded = bool(encodes)
+        self._tally.add("encoder_calls", bool(encodes))
+        return Plan(
+            chunks=(*decodes, *prefills),
+            num_decodes=len(decodes),
+            encodes=encodes,
+            decode_requests=self._plan_decode_requests(),
+        )
+
+    def commit(self, plan: Plan, sampled: Mapping[SequenceId, int]) -> tuple[Sequence, ...]:
+        """Enter what a plan computed. `sampled` has a token for each chunk that samples; returns who has finished.
+
+        A sequence that was aborted in the meantime is passed over. A stop id is not appended to what was generated.
+        """
+        finished = []
+        for chunk in plan.chunks:
+            sequence = chunk.sequence
+            if sequence.phase is Phase.FINISHED:
+                continue
+            assert sequence.num_computed == chunk.start
+            sequence.num_computed = chunk.end
+            self.prefix.register(sequence)
+            self._leave_pictures(sequence)
+            if chunk.samples:
+                sequence.phase = Phase.DECODE
+                _take_token(sequence, sampled[sequence.id])
+            if sequence.finish is not None or (sequence.kind is Kind.PREWARM and chunk.end == len(sequence)):
+                self._retire(sequence)
+                self._tally.record_finish(sequence, self._clock())
+                finished.append(sequence)
+        return tuple(finished)
+
+    # --- decode ----------------------------------------------------------------------------------------------
+
+    def _plan_decodes(self) -> list[Chunk]:
+        decoding = [sequence for sequence in self._running if sequence.phase is Phase.DECODE]
+        # The list above is complete before the first preemption; whoever is sent away has lost its phase when met.
+        return [
+            Chunk(sequence, sequence.num_computed, len(sequence), samples=True)
+            for sequence in decoding
+            if sequence.phase is Phase.DECODE and self._extend(sequence)
+        ]
+
+    def _extend(self, sequence: Sequence) -> bool:
+        """Give the sequence the block of its next token. False if it was itself the youngest and had to go."""
+        if self.pool.num_blocks_for(len(sequence)) == len(sequence.blocks):
+            return True
+        while not self.pool.num_available:
+            victim = self._running[-1]
+            self._preempt(victim)
+            if victim is sequence:
+                return False
+        sequence.blocks += self.pool.allocate(1)
+        return True
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self._running.remove(sequence)
+        self._free(sequence)
+        sequence.phase = Phase.WAITING
+        sequence.num_preempted += 1
+        self._tally.add("preemptions")
+        self._queue.push(sequence)
+
+    # --- admission -------------------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        while (head := self._queue.head()) is not None and self._make_room(head):
+            self._start(self._queue.pop())
+
+    def _make_room(self, head: Sequence) -> bool:
+        """See whether the head fits, sending prewarming sequences away if it is an answer."""
+        while len(self._running) >= self._max_running or not self._fits(head):
+            youngest = self._running[-1] if self._running else None
+            if youngest is None or youngest.kind <= head.kind:
+                return False
+            self._preempt(youngest)
+        return True
+
+    def _fits(self, head: Sequence) -> bool:
+        """Blocks for all its tokens, and one more for each running sequence so that it is not sent away at once."""
+        in_use = sum(self.pool.is_used(block) for block in self.prefix.find(head))
+        return self.pool.num_blocks_for(len(head)) - in_use + len(self._running) <= self.pool.num_available
+
+    def _start(self, sequence: Sequence) -> None:
+        found = self.prefix.find(sequence)
+        self.pool.share(found)
+        fresh = self.pool.allocate(self.pool.num_blocks_for(len(sequence)) - len(found))
+        sequence.blocks = found + fresh
+        sequence.phase = Phase.PREFILL
+        sequence.num_registered = len(found)
+        sequence.num_cached = sequence.num_computed = len(found) * self.pool.block_size
+        insort(self._running, sequence, key=_rank)
+        states = [self.pictures.want(sequence.id, picture) for picture in sequence.pending_pictures()]
+        sequence.wanted = {picture.key for picture in sequence.pending_pictures()}
+        if sequence.admitted_at is None:
+            sequence.admitted_at = self._clock()
+            is_there = all(state is PictureState.ENCODED for state in states)
+            sequence.picture_level = "device" if sequence.prompt.pictures and is_there else "none"
+            self._tally.record_pictures(states)
+
+    # --- prefill ---------------------------------------------------------------------------------------------
+
+    def _plan_prefills(self, budget: int) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        in_flight: set[bytes] = set()
+        for sequence in self._running:
+            if budget == 0:
+                break
+            if sequence.phase is Phase.DECODE:
+                continue
+            self._adopt(sequence)
+            if self._should_wait_for(in_flight, sequence):
+                continue
+            start, end = sequence.num_computed, self._reach(sequence, budget)
+            sequence.phase = Phase.PREFILL if end > start else Phase.PICTURES
+            if end > start:
+                self._note_first_chunk(sequence)
+                is_last = end == len(sequence)
+                chunks.append(Chunk(sequence, start, end, samples=is_last and sequence.kind is Kind.ANSWER))
+                in_flight.update(self._full_digests(sequence, start, end))
+                budget -= end - start
+        return chunks
+
+    def _note_first_chunk(self, sequence: Sequence) -> None:
+        if sequence.num_prompt_cached is None:
+            sequence.num_prompt_cached = sequence.num_cached
+            self._tally.record_prefix(sequence)
+
+    def _reach(self, sequence: Sequence, budget: int) -> int:
+        """How far the next chunk goes: to the budget, the end, or the first picture whose features are not there."""
+        start = sequence.num_computed
+        end = min(len(sequence), start + budget)
+        for picture in sequence.pending_pictures():
+            if picture.start >= end:
+                break
+            if self.pictures.state(picture.key) is not PictureState.ENCODED:
+                cut = max(start, picture.start)
+                return cut if cut - start >= SHORTEST_CUT else start
+        return end
+
+    def _adopt(self, sequence: Sequence) -> None:
+        """Before its first chunk, take over blocks that others have computed since it was admitted."""
+        if sequence.num_computed > sequence.num_cached:
+            return
+        size = self.pool.block_size
+        found = self.prefix.find(sequence)
+        first = sequence.num_cached // size
+        if len(found) <= first:
+            return
+        self.pool.share(found[first:])
+        self.pool.release(sequence.blocks[first : len(found)])
+        sequence.blocks[first : len(found)] = found[first:]
+        sequence.num_registered = len(found)
+        sequence.num_cached = sequence.num_computed = len(found) * size
+        self._leave_pictures(sequence)
+
+    def _should_wait_for(self, in_flight: set[bytes], sequence: Sequence) -> bool:
+        """True if this very step computes a long enough piece of what the sequence needs next."""
+        if not in_flight or sequence.num_computed > sequence.num_cached:
+            return False
+        num_shared = 0
+        for digest in self._full_digests(sequence, sequence.num_computed, len(sequence) - 1):
+            if digest not in in_flight or num_shared >= SHORTEST_CUT:
+                break
+            num_shared += self.pool.block_size
+        return num_shared >= SHORTEST_CUT
+
+    def _full_digests(self, sequence: Sequence, start: int, end: int) -> Iterator[bytes]:
+        if self.prefix.enabled:
+            for index in range(start // self.pool.block_size, end // self.pool.block_size):
+                yield self.prefix.digest(sequence, index)
+
+    # --- pictures --------------------------------------------------------------------------------------------
+
+    def _pending_in_order(self) -> list[PictureInput]:
+        """Pictures still to prefill, each once: the front of every running sequence, then what lies behind."""
+        pending = [sequence.pending_pictures() for sequence in self._running if sequence.phase is not Phase.DECODE]
+        fronts = [pictures[0] for pictures in pending if pictures]
+        behind = [picture for pictures in pending for picture in pictures[1:]]
+        return list({picture.key: picture for picture in reversed(fronts + behind)}.values())[::-1]
+
+    def _plan_encodes(self) -> tuple[Encode, ...]:
+        """Pictures for one encoder batch. A front that finds no room is not overtaken: what holds it will move on."""
+        fronts = {s.pending_pictures()[0].key for s in self._running if s.wanted and s.kind is Kind.ANSWER}
+        encodes: list[Encode] = []
+        num_patches = 0
+        for picture in self._pending_in_order():
+            if self.pictures.state(picture.key) is not PictureState.DECODED:
+                continue
+            num_patches += picture.grid.num_patches
+            if encodes and num_patches > self.limits.encode_patches:
+                break
+            if not self.pictures.reserve(picture.key, fronts):
+                break
+            encodes.append(Encode(picture, self.pictures.pixels(picture.key)))
+        return tuple(encodes)
+
+    def _plan_decode_requests(self) -> tuple[PictureInput, ...]:
+        """Pictures to decode next. The first in order never waits for a slot, so that the oldest always goes on."""
+        num_free = self.limits.decode_slots - self.pictures.num_slots_used
+        requests: list[PictureInput] = []
+        for index, picture in enumerate(self._pending_in_order()):
+            is_missing = self.pictures.state(picture.key) is PictureState.MISSING
+            if is_missing and (num_free > len(requests) or index == 0):
+                requests.append(self.pictures.start_decoding(picture.key))
+        return tuple(requests)
+
+    def _leave_pictures(self, sequence: Sequence) -> None:
+        if sequence.wanted:
+            pending = {picture.key for picture in sequence.pending_pictures()}
+            for key in sequence.wanted - pending:
+                self.pictures.leave(sequence.id, key)
+            sequence.wanted = pending
+
+    # --- the end ---------------------------------------------------------------------------------------------
+
+    def _free(self, sequence: Sequence) -> None:
+        self.pool.release(sequence.blocks)
+        sequence.blocks = []
+        for key in sequence.wanted:
+            self.pictures.leave(sequence.id, key)
+        sequence.wanted = set()
+        sequence.num_cached = sequence.num_computed = sequence.num_registered = 0
+
+    def _retire(self, sequence: Sequence) -> None:
+        if sequence.phase is Phase.WAITING:
+            self._queue.remove(sequence)
+        else:
+            self._running.remove(sequence)
+        self._free(sequence)
+        sequence.phase = Phase.FINISHED
+        del self._by_id[sequence.id]
+
+    # --- the books -------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Counts for metrics, at this moment."""
+        num_prewarming = sum(sequence.kind is Kind.PREWARM for sequence in self._running)
+        return Snapshot(
+            num_waiting=self._queue.count(Kind.ANSWER),
+            num_running=len(self._running) - num_prewarming,
+            num_prewarming=num_prewarming + self._queue.count(Kind.PREWARM),
+            blocks_used=self.pool.num_used,
+            blocks_cached=self.pool.num_reusable,
+            blocks_total=self.pool.num_blocks,
+            picture_bytes_used=self.pictures.used_bytes,
+            picture_bytes_total=self.pictures.capacity_bytes,
+            num_pictures_cached=self.pictures.num_encoded,
+            totals=self._tally.totals(),
+        )
+
+    def check(self) -> None:
+        """Assert that all books balance: blocks, prefixes, pictures, lines. For tests and for the loop when idle."""
+        self.pool.check([sequence.blocks for sequence in self._running])
+        self.prefix.check()
+        self.pictures.check()
+        waiting = list(self._queue)
+        assert {s.id for s in waiting + self._running} == set(self._by_id)
+        assert len(waiting) + len(self._running) == len(self._by_id)
+        assert self._running == sorted(self._running, key=_rank)
+        assert len(self._running) <= self._max_running
+        for sequence in waiting:
+            assert sequence.phase is Phase.WAITING
+            assert not sequence.blocks
+            assert not sequence.wanted
+        for sequence in self._running:
+            assert sequence.phase in (Phase.PICTURES, Phase.PREFILL, Phase.DECODE)
+            assert sequence.num_cached <= sequence.num_computed < len(sequence) <= sequence.max_length
+            assert sequence.num_computed <= len(sequence.blocks) * self.pool.block_size
+            assert sequence.wanted == {picture.key for picture in sequence.pending_pictures()}
+            assert all(sequence.id in self.pictures.wanted_by(key) for key in sequence.wanted)
+
+
+def _rank(sequence: Sequence) -> tuple[int, int]:
+    return sequence.rank
+
+
+def _take_token(sequence: Sequence, token: int) -> None:
+    if token in sequence.sampling.stop_ids:
+        sequence.finish = "stop"
+        return
+    sequence.generated.append(token)
+    if len(sequence) >= sequence.max_length:
+        sequence.finish = "length"
