@@ -1,0 +1,6 @@
+"""HTTP in and out: parses, calls the service, encodes. Knows neither tokens nor tensors."""
+
+from flashsight.server.app import build_app
+from flashsight.server.metrics import Metrics
+
+__all__ = ["Metrics", "build_app"]

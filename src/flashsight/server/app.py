@@ -1,0 +1,112 @@
+"""Puts the HTTP surface together from finished parts. Builds no part itself and keeps nothing global."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from flashsight import __version__
+from flashsight.core.config import ServerConfig
+from flashsight.core.errors import FlashSightError, RequestError
+from flashsight.guard import AccessPolicy
+from flashsight.server.chat import chat_endpoint
+from flashsight.server.errors import error_response, method_not_allowed, not_found
+from flashsight.server.fields import FIELDS
+from flashsight.server.frontdoor import Capped, Guarded, Named
+from flashsight.server.metrics import Metrics
+from flashsight.server.operations import operations_router
+from flashsight.server.page import page_endpoint, read_page
+from flashsight.server.protocol import ChatBody
+from flashsight.service import Readiness
+
+CHAT_PATH = "/v1/chat/completions"
+_ALWAYS_PUBLIC = frozenset({"/health", "/ready"})
+
+
+def build_app(
+    config: ServerConfig, *, readiness: Readiness, access: AccessPolicy, metrics: Metrics, page: Path | None = None
+) -> FastAPI:
+    """Return the ASGI application.
+
+    It may listen at once: until `readiness.open(...)` everything but /health, the page and /metrics answers 503.
+    config: body limit and CORS origins are read here; host and port are the launcher's business.
+    access: AccessPolicy(config.api_keys, is_open=config.open).
+    metrics: the same object that ChatService has as an observer.
+    page: the folder with index.html, public as it is; None serves the API only.
+    """
+    app = FastAPI(title="FlashSight", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.include_router(operations_router(readiness, metrics))
+    app.add_api_route(
+        CHAT_PATH, chat_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response, openapi_extra={}
+    )
+    files = read_page(page) if page is not None else {}
+    for path, file in files.items():
+        app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
+    _handle_errors(app)
+    _describe(app)
+    metrics.watch(readiness)
+    # The last one added is the outermost.
+    app.add_middleware(Capped, max_bytes=config.max_body_bytes)
+    app.add_middleware(
+        Guarded, policy=access, public=_ALWAYS_PUBLIC | files.keys(), origins=frozenset(config.cors_origins)
+    )
+    if config.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(config.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
+        )
+    app.add_middleware(Named, ended=metrics.request_ended)
+    return app
+
+
+def _handle_errors(app: FastAPI) -> None:
+    async def ours(request: Request, error: Exception) -> Response:
+        return error_response(error)
+
+    async def frameworks(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        path = request.url.path
+        if error.status_code == 405:
+            response = error_response(method_not_allowed(request.method, path))
+            response.headers.update(error.headers or {})
+            return response
+        if error.status_code == 404:
+            return error_response(not_found(path))
+        return error_response(RequestError("the request is malformed"))
+
+    app.add_exception_handler(FlashSightError, ours)
+    app.add_exception_handler(HTTPException, frameworks)
+
+
+def _describe(app: FastAPI) -> None:
+    """Make /openapi.json tell the chat body as it is checked, with the table of fields in words."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schema = ChatBody.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(schema.pop("$defs", {}))
+            for name, field in FIELDS.items():
+                schema["properties"][name]["description"] = f"{field.verdict}. {field.note}".strip()
+            schemas["ChatBody"] = schema
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}, {}]
+            document["paths"][CHAT_PATH]["post"]["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatBody"}}},
+            }
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

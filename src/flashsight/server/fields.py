@@ -1,0 +1,72 @@
+"""Every field of a chat completions body and what becomes of it. The documentation and the refusals read this table.
+
+honoured   does what OpenAI's reference says
+met        the listed values already describe how this server works; every other value is refused by name
+refused    every value but null (or an empty list) is refused by name
+extension  not OpenAI's; honoured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["honoured", "met", "refused", "extension"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolField:
+    """What becomes of a field; `note` completes the sentence of a refusal, or says what is particular."""
+
+    verdict: Verdict
+    note: str = ""
+
+
+_NO_TOOLS = "tools are not supported; ask for JSON with response_format instead"
+
+FIELDS: dict[str, ProtocolField] = {
+    "messages": ProtocolField("honoured", "roles system, developer, user, assistant; pictures in user messages"),
+    "model": ProtocolField("honoured", "the served name; any other is 404"),
+    "stream": ProtocolField("honoured"),
+    "stream_options": ProtocolField("honoured", "include_usage; include_obfuscation only false"),
+    "temperature": ProtocolField("honoured", "0 to 2; the default is 0: the likeliest answer"),
+    "top_p": ProtocolField("honoured", "0 to 1; 0 means greedy"),
+    "max_tokens": ProtocolField("honoured", "thinking counts; more than the context leaves is 400"),
+    "max_completion_tokens": ProtocolField("honoured", "as max_tokens, and goes before it"),
+    "n": ProtocolField("honoured", "1 to 16; the prompt is read once"),
+    "stop": ProtocolField("honoured", "up to 16 strings of 1 to 256 characters; looked for in the answer"),
+    "seed": ProtocolField("honoured", "choice i draws with seed + i"),
+    "presence_penalty": ProtocolField("honoured", "-2 to 2"),
+    "frequency_penalty": ProtocolField("honoured", "-2 to 2"),
+    "logit_bias": ProtocolField("honoured", "token id to -100 … 100"),
+    "logprobs": ProtocolField("honoured", "of the answer's tokens, not of the thinking's"),
+    "top_logprobs": ProtocolField("honoured", "0 to 20; needs logprobs"),
+    "response_format": ProtocolField("honoured", "json_schema is always strict: the answer cannot be invalid"),
+    "reasoning_effort": ProtocolField("honoured", "none and minimal: no thinking; every other: thinking, of one depth"),
+    "user": ProtocolField("honoured", "written to the request's log line, nothing else"),
+    "safety_identifier": ProtocolField("honoured", "as user, and goes before it"),
+    "store": ProtocolField("met", "nothing is stored; only false is accepted"),
+    "service_tier": ProtocolField("met", "there is one tier; only 'auto' and 'default' are accepted"),
+    "modalities": ProtocolField("met", "answers are text; only ['text'] is accepted"),
+    "verbosity": ProtocolField("met", "the model has no such switch; only 'medium' is accepted"),
+    "prompt_cache_key": ProtocolField("met", "one process with one cache: every prefix is found without a hint"),
+    "prompt_cache_retention": ProtocolField("met", "the cache lives in memory; only 'in_memory' is accepted"),
+    "parallel_tool_calls": ProtocolField("met", f"{_NO_TOOLS}; only true, the default, is accepted"),
+    "tool_choice": ProtocolField("met", f"{_NO_TOOLS}; only 'none' and 'auto' are accepted"),
+    "function_call": ProtocolField("met", f"{_NO_TOOLS}; only 'none' and 'auto' are accepted"),
+    "tools": ProtocolField("refused", _NO_TOOLS),
+    "functions": ProtocolField("refused", _NO_TOOLS),
+    "metadata": ProtocolField("refused", "nothing is stored that it could be attached to"),
+    "audio": ProtocolField("refused", "answers are text"),
+    "moderation": ProtocolField("refused", "this server has no moderation service behind it"),
+    "prediction": ProtocolField("refused", "predicted outputs are not supported"),
+    "prompt_cache_options": ProtocolField("refused", "the cache works by itself and has no options per request"),
+    "web_search_options": ProtocolField("refused", "this server never searches the web"),
+    "top_k": ProtocolField("extension", "0 (or -1) means off"),
+    "min_p": ProtocolField("extension", "0 to 1"),
+    "repetition_penalty": ProtocolField("extension", "above 0, at most 10; 1 means off"),
+    "ignore_eos": ProtocolField("extension", "go on to max_tokens; for load tests"),
+    "structured_outputs": ProtocolField("extension", "exactly one of regex (a pattern) and choice (a list of answers)"),
+    "thinking": ProtocolField("extension", "{'type': 'enabled' | 'disabled'}; the default is disabled"),
+    "chat_template_kwargs": ProtocolField("extension", "only {'enable_thinking': true | false}"),
+}

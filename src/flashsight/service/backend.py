@@ -1,0 +1,26 @@
+"""The door to whatever answers a conversation. Knows no HTTP and no way of answering."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from flashsight.core.types import Conversation, Delta, Media, PictureRef, Sampling
+
+
+class ChatBackend(Protocol):
+    """Answers conversations."""
+
+    def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
+        """Yield the deltas of all `sampling.n` choices; one Finish for each of them, Usage last.
+
+        Closing the iterator early (`aclosing`) abandons the work. Errors of the request (PromptTooLong, SchemaError,
+        PictureError, Overloaded …) come before the first delta wherever they can be known then.
+        """
+
+
+class PictureGate(Protocol):
+    """Turns a picture's reference into checked bytes, without decoding a pixel."""
+
+    async def admit(self, ref: PictureRef) -> Media:
+        """Raise PictureError naming `ref.param`, the reason and the limit."""

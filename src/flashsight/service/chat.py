@@ -1,0 +1,236 @@
+"""The one road of a chat: references -> gate -> Conversation -> backend. Knows neither HTTP nor tokens.
+
+The whole answer is the stream, joined; every entry (API, page, batch) goes through here, so none misses a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flashsight.core.errors import FlashSightError, ModelNotFound, PictureError
+from flashsight.core.types import (
+    Box,
+    Caller,
+    ChatRequest,
+    Conversation,
+    Delta,
+    Finish,
+    FinishReason,
+    Media,
+    Message,
+    PicturePart,
+    PictureRef,
+    ReasoningDelta,
+    TextDelta,
+    TextLogprob,
+    TextPart,
+    Usage,
+)
+from flashsight.service.backend import ChatBackend, PictureGate
+
+
+@dataclass(slots=True, kw_only=True)
+class Choice:
+    """One whole answer, as its deltas have built it so far."""
+
+    text: str = ""
+    reasoning: str = ""
+    logprobs: list[TextLogprob] = field(default_factory=list)
+    boxes: tuple[Box, ...] = ()
+    finish: FinishReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """All choices of a request and what they cost."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a request ended: for counters and records, never with a word of the conversation.
+
+    error: the stable code of the error that ended it; "abandoned" when the caller left. first_seconds: from the call to
+    the first piece of text, None if there was none.
+    """
+
+    request_id: str
+    caller: str
+    num_pictures: int
+    first_seconds: float | None
+    total_seconds: float
+    usage: Usage | None
+    error: str | None
+
+
+class ChatObserver(Protocol):
+    """Is told of every request once, when it has ended."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take note; must neither block nor raise."""
+
+
+class ChatService:
+    """Answers requests for one served model."""
+
+    def __init__(
+        self,
+        gate: PictureGate,
+        backend: ChatBackend,
+        *,
+        model: str,
+        max_pictures: int,
+        observers: Sequence[ChatObserver] = (),
+    ) -> None:
+        """`model` is the name that requests must use; `max_pictures` counts those of a whole request."""
+        self._gate = gate
+        self._backend = backend
+        self.model = model
+        self._max_pictures = max_pictures
+        self._observers = tuple(observers)
+
+    async def stream(self, request: ChatRequest, *, caller: Caller, request_id: str) -> AsyncGenerator[Delta, None]:
+        """Yield the answer's deltas, Usage last. Close it early (`aclosing`) to abandon the work.
+
+        Raises ModelNotFound, RequestError, Overloaded … before the first delta wherever they can be known then.
+        """
+        watch = _Watch(request, caller, request_id)
+        try:
+            self._check(request)
+            conversation = Conversation(
+                messages=await self._admit(request.messages),
+                caller=caller,
+                request_id=request_id,
+                thinking=request.thinking,
+            )
+            async with aclosing(_closable(self._backend, conversation, request)) as deltas:
+                async for delta in deltas:
+                    watch.see(delta)
+                    yield delta
+            watch.error = None
+        except FlashSightError as error:
+            watch.error = error.code
+            raise
+        except Exception:
+            watch.error = "internal_error"
+            raise
+        finally:
+            outcome = watch.outcome()
+            for observer in self._observers:
+                observer.ended(outcome)
+
+    async def answer(self, request: ChatRequest, *, caller: Caller, request_id: str) -> Answer:
+        """Return the whole answer: the stream, joined."""
+        choices = [Choice() for _ in range(request.sampling.n)]
+        usage: Usage | None = None
+        async with aclosing(self.stream(request, caller=caller, request_id=request_id)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, Usage):
+                    usage = delta
+                else:
+                    _join(choices[delta.index], delta)
+        assert usage is not None, "a backend's stream ends with Usage"
+        return Answer(choices=tuple(choices), usage=usage)
+
+    def _check(self, request: ChatRequest) -> None:
+        if request.model != self.model:
+            raise ModelNotFound(
+                f"the model {request.model[:80]!r} is not served here; this server serves {self.model!r}", param="model"
+            )
+        count = _count_pictures(request)
+        if count > self._max_pictures:
+            raise PictureError(
+                f"the request has {count} pictures, the limit is {self._max_pictures}; send fewer",
+                code="too_many_images",
+                param="messages",
+            )
+
+    async def _admit(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Pass all pictures through the gate at once; the first bad one, in the request's order, is reported."""
+        tasks = {
+            part: asyncio.create_task(self._gate.admit(part))
+            for message in messages
+            for part in message.parts
+            if isinstance(part, PictureRef)
+        }
+        try:
+            admitted = {part: await task for part, task in tasks.items()}
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+        return tuple(_past_the_gate(message, admitted) for message in messages)
+
+
+async def _closable(backend: ChatBackend, conversation: Conversation, request: ChatRequest) -> AsyncGenerator[Delta]:
+    """Give any backend's iterator an `aclose` that reaches it."""
+    deltas = backend.stream(conversation, request.sampling)
+    try:
+        async for delta in deltas:
+            yield delta
+    finally:
+        close = getattr(deltas, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _past_the_gate(message: Message, admitted: dict[PictureRef, Media]) -> Message:
+    parts: list[TextPart | PictureRef | PicturePart] = []
+    for part in message.parts:
+        if isinstance(part, PictureRef):
+            parts.append(PicturePart(media=admitted[part], detail=part.detail, param=part.param))
+        else:
+            parts.append(part)
+    return Message(role=message.role, parts=tuple(parts))
+
+
+def _count_pictures(request: ChatRequest) -> int:
+    return sum(isinstance(part, PictureRef) for message in request.messages for part in message.parts)
+
+
+def _join(choice: Choice, delta: TextDelta | ReasoningDelta | Finish) -> None:
+    if isinstance(delta, TextDelta):
+        choice.text += delta.text
+        choice.logprobs.extend(delta.logprobs)
+    elif isinstance(delta, ReasoningDelta):
+        choice.reasoning += delta.text
+    else:
+        choice.finish = delta.reason
+        choice.boxes = delta.boxes
+
+
+class _Watch:
+    """Times of one request."""
+
+    def __init__(self, request: ChatRequest, caller: Caller, request_id: str) -> None:
+        self._request_id = request_id
+        self._caller = caller.name
+        self._num_pictures = _count_pictures(request)
+        self._began_at = time.monotonic()
+        self._first_at: float | None = None
+        self._usage: Usage | None = None
+        self.error: str | None = "abandoned"
+
+    def see(self, delta: Delta) -> None:
+        if isinstance(delta, Usage):
+            self._usage = delta
+        elif self._first_at is None and isinstance(delta, TextDelta | ReasoningDelta):
+            self._first_at = time.monotonic()
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            request_id=self._request_id,
+            caller=self._caller,
+            num_pictures=self._num_pictures,
+            first_seconds=None if self._first_at is None else self._first_at - self._began_at,
+            total_seconds=time.monotonic() - self._began_at,
+            usage=self._usage,
+            error=self.error,
+        )
