@@ -1,0 +1,62 @@
+"""Puts a workload on a target: so many clients, each asking again when its answer is complete (a closed loop)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flashsight.bench.measure import Measured, Row, summarise
+from flashsight.bench.pictures import PictureSource
+from flashsight.bench.targets import Target
+from flashsight.core.errors import FlashSightError
+
+PROMPT = "请用一句话描述这张图片的内容,只陈述事实,并列出主要物体、颜色和文字。"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """num_requests answers of num_tokens tokens about pictures of size x size pixels, num_clients at a time."""
+
+    size: int = 448
+    num_clients: int = 1
+    num_requests: int = 16
+    num_tokens: int = 64
+    same_picture: bool = False
+    prompt: str = PROMPT
+
+    @property
+    def name(self) -> str:
+        """How a table calls it."""
+        same = ", same picture" if self.same_picture else ""
+        clients = f"{self.num_clients} client{'s' if self.num_clients > 1 else ''}"
+        return f"{self.size} px, {clients}, {self.num_tokens} tokens{same}"
+
+
+async def run_load(target: Target, workload: Workload, *, seed: int, progress: Progress | None = None) -> Row:
+    """Warm the target up with one answer, put the workload on it, and return its row."""
+    source = PictureSource(workload.size, seed=seed, same=workload.same_picture)
+    await target.answer(source.next(), workload.prompt, 2)
+    pictures = [source.next() for _ in range(workload.num_requests)]
+    answers: list[Measured] = []
+    failures: list[FlashSightError] = []
+
+    async def client() -> None:
+        while pictures:
+            picture = pictures.pop()
+            try:
+                answers.append(await target.answer(picture, workload.prompt, workload.num_tokens))
+            except FlashSightError as error:
+                failures.append(error)
+            if progress is not None:
+                progress(len(answers) + len(failures), workload.num_requests)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(workload.num_clients)))
+    wall_seconds = time.perf_counter() - start
+    if not answers:
+        raise failures[0]
+    return summarise(target.name, workload.name, answers, wall_seconds, len(failures))

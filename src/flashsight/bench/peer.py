@@ -1,0 +1,91 @@
+"""The peer: transformers on the same weights and pictures, in the same process and run. Needs the extra `compare`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from flashsight.bench.measure import Measured
+from flashsight.core.errors import ConfigError
+
+LayOut = Callable[[str, int], tuple[list[int], int]]
+"""(prompt, number of picture tokens) -> (ids, id of a picture token)."""
+
+
+class TransformersTarget:
+    """Glm4vForConditionalGeneration.generate, one answer at a time, as its own documentation uses it.
+
+    `folder` is a checkpoint in Hugging Face layout; ids of a prompt come from `lay_out(prompt, num_picture_tokens)`,
+    so that both systems read the very same tokens.
+    """
+
+    def __init__(self, folder: Path, lay_out: LayOut, *, dtype: torch.dtype, device: torch.device) -> None:
+        try:
+            from transformers import Glm4vForConditionalGeneration
+            from transformers.models.glm46v.image_processing_pil_glm46v import Glm46VImageProcessorPil
+        except ImportError as error:
+            raise ConfigError("the peer needs transformers: pip install 'flashsight[compare]'") from error
+        self.name = f"transformers {str(dtype).removeprefix('torch.')}"
+        self._processor = Glm46VImageProcessorPil.from_pretrained(folder)
+        self._model = Glm4vForConditionalGeneration.from_pretrained(folder, dtype=dtype).to(device).eval()
+        self._lay_out = lay_out
+        self._device = device
+        self._turn = asyncio.Lock()
+
+    async def answer(self, picture: bytes, prompt: str, num_tokens: int) -> Measured:
+        """Measure one answer; a second client waits for its turn, because generate serves one request."""
+        start = time.perf_counter()
+        async with self._turn:
+            return await asyncio.to_thread(self._generate, start, picture, prompt, num_tokens)
+
+    def _generate(self, start: float, picture: bytes, prompt: str, num_tokens: int) -> Measured:
+        image = Image.open(io.BytesIO(picture)).convert("RGB")
+        inputs = self._processor(images=[image], return_tensors="pt")
+        ids, image_id = self._lay_out(prompt, int(inputs["image_grid_thw"].prod()) // 4)
+        tokens = torch.tensor([ids])
+        clock = _FirstToken(start)
+        with torch.inference_mode():
+            output = self._model.generate(
+                input_ids=tokens.to(self._device),
+                attention_mask=torch.ones_like(tokens).to(self._device),
+                mm_token_type_ids=(tokens == image_id).int().to(self._device),
+                pixel_values=inputs["pixel_values"].to(self._device),
+                image_grid_thw=inputs["image_grid_thw"].to(self._device),
+                max_new_tokens=num_tokens,
+                min_new_tokens=num_tokens,
+                do_sample=False,
+                streamer=clock,
+            )
+        total = time.perf_counter() - start
+        num_new = output.shape[1] - len(ids)
+        return Measured(
+            first_seconds=clock.first_seconds or total,
+            total_seconds=total,
+            prompt_tokens=len(ids),
+            completion_tokens=num_new,
+        )
+
+
+class _FirstToken:
+    """A streamer for generate: it gets the prompt first, then each token."""
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        self.first_seconds: float | None = None
+        self._has_prompt = False
+
+    def put(self, value: Any) -> None:
+        if not self._has_prompt:
+            self._has_prompt = True
+        elif self.first_seconds is None:
+            self.first_seconds = time.perf_counter() - self.start
+
+    def end(self) -> None:
+        """Nothing to close."""
