@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -50,7 +51,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     if not ordered:
         return 0.0
-    return ordered[max(0, -(-int(share * len(ordered) * 1000) // 1000) - 1)]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def summarise(system: str, workload: str, answers: Sequence[Measured], wall_seconds: float, num_failed: int) -> Row:

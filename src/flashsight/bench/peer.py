@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +16,26 @@ from PIL import Image
 
 from flashsight.bench.measure import Measured
 from flashsight.core.errors import ConfigError
+from flashsight.models.glm4v.weights import to_checkpoint
+from flashsight.models.loading import LoadedModel
+from flashsight.models.storage import write_checkpoint
 
-LayOut = Callable[[str, int], tuple[list[int], int]]
-"""(prompt, number of picture tokens) -> (ids, id of a picture token)."""
+LayOut = Callable[[bytes, str], list[int]]
+"""(JPEG, prompt) -> the ids that this project reads for them."""
+
+
+def export_for_peer(loaded: LoadedModel, folder: Path) -> None:
+    """Write the loaded weights, in their dtype, as a plain checkpoint that transformers reads."""
+    config = json.loads((loaded.files / "config.json").read_text())
+    write_checkpoint(folder, to_checkpoint(loaded.model), config)
+    shutil.copy(loaded.files / "preprocessor_config.json", folder)
 
 
 class TransformersTarget:
     """Glm4vForConditionalGeneration.generate, one answer at a time, as its own documentation uses it.
 
-    `folder` is a checkpoint in Hugging Face layout; ids of a prompt come from `lay_out(prompt, num_picture_tokens)`,
-    so that both systems read the very same tokens.
+    `folder` is a checkpoint in Hugging Face layout; `lay_out` gives a prompt's ids, so that both systems read the very
+    same tokens (and the peer is spared the work of making them).
     """
 
     def __init__(self, folder: Path, lay_out: LayOut, *, dtype: torch.dtype, device: torch.device) -> None:
@@ -48,14 +60,13 @@ class TransformersTarget:
     def _generate(self, start: float, picture: bytes, prompt: str, num_tokens: int) -> Measured:
         image = Image.open(io.BytesIO(picture)).convert("RGB")
         inputs = self._processor(images=[image], return_tensors="pt")
-        ids, image_id = self._lay_out(prompt, int(inputs["image_grid_thw"].prod()) // 4)
-        tokens = torch.tensor([ids])
+        tokens = torch.tensor([self._lay_out(picture, prompt)])
         clock = _FirstToken(start)
         with torch.inference_mode():
             output = self._model.generate(
                 input_ids=tokens.to(self._device),
                 attention_mask=torch.ones_like(tokens).to(self._device),
-                mm_token_type_ids=(tokens == image_id).int().to(self._device),
+                mm_token_type_ids=(tokens == self._model.config.image_token_id).int().to(self._device),
                 pixel_values=inputs["pixel_values"].to(self._device),
                 image_grid_thw=inputs["image_grid_thw"].to(self._device),
                 max_new_tokens=num_tokens,
@@ -64,12 +75,11 @@ class TransformersTarget:
                 streamer=clock,
             )
         total = time.perf_counter() - start
-        num_new = output.shape[1] - len(ids)
         return Measured(
             first_seconds=clock.first_seconds or total,
             total_seconds=total,
-            prompt_tokens=len(ids),
-            completion_tokens=num_new,
+            prompt_tokens=tokens.shape[1],
+            completion_tokens=output.shape[1] - tokens.shape[1],
         )
 
 

@@ -82,7 +82,8 @@ class HttpTarget:
         """Measure one streamed answer; its clock starts when the request is sent."""
         body = _body(self.model, picture, prompt, num_tokens)
         start = time.perf_counter()
-        first, usage = None, {}
+        first: float | None = None
+        usage: dict[str, Any] = {}
         async with self._client.stream("POST", "/v1/chat/completions", json=body) as response:
             if response.status_code != 200:
                 raise ConfigError(f"{self.name} answered {response.status_code}: {(await response.aread())[:300]!r}")

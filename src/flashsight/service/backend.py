@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from flashsight.core.types import Conversation, Delta, Media, PictureRef, Sampling
@@ -11,7 +11,7 @@ from flashsight.core.types import Conversation, Delta, Media, PictureRef, Sampli
 class ChatBackend(Protocol):
     """Answers conversations."""
 
-    def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
+    def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         """Yield the deltas of all `sampling.n` choices; one Finish for each of them, Usage last.
 
         Closing the iterator early (`aclosing`) abandons the work. Errors of the request (PromptTooLong, SchemaError,
