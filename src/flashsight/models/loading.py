@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 import flashsight
@@ -26,6 +26,7 @@ from flashsight.models.storage import SCALE_SUFFIX, Shape, Shard, dequantise, fi
 
 BUILT_IN: Final = ("nano", "glm-4.6v-flash")
 MAX_LISTED = 10
+FLOATS = ("F32", "BF16", "F16")
 FINGERPRINT_BYTES = 4096
 FINGERPRINT_PIECES = 16
 
@@ -120,7 +121,7 @@ def pick_dtype(wanted: Dtype, checkpoint: str, device: torch.device) -> torch.dt
     if device.type == "cuda":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float16
     is_half = checkpoint in ("bfloat16", "float16")
-    return torch.bfloat16 if is_half and torch.cpu._is_avx512_bf16_supported() else torch.float32
+    return torch.bfloat16 if is_half and _cpu_multiplies_bfloat16() else torch.float32
 
 
 def build_model(config: Glm4vConfig, device: torch.device, dtype: torch.dtype) -> Glm4v:
@@ -154,28 +155,29 @@ def fill_random(model: Glm4v, *, seed: int) -> None:
 
 
 def check_names(config: Glm4vConfig, shards: list[Shard]) -> None:
-    """Raise one CheckpointError that lists every name that is missing, unknown, doubled or of a wrong shape."""
+    """Raise one CheckpointError that lists every weight that is missing, unknown, doubled, or of a wrong form."""
     with torch.device("meta"):
         model = Glm4v(config)
     wanted = {row.checkpoint: tuple(as_checkpoint(model, row).shape) for row in name_table(config)}
-    found: dict[str, Shape] = {}
+    found: dict[str, tuple[str, Shape]] = {}
     problems: list[str] = []
     for shard in shards:
-        for name, (_, shape) in shard.tensors.items():
-            if name in found:
-                problems.append(f"{name} is there twice, the second time in {shard.path.name}")
-            found[name] = shape
-    scales = _scales(config, wanted, found)
-    wanted.update({name: shape for name, shape in scales.items() if name in found})
+        problems += [f"{name} is there twice, again in {shard.path.name}" for name in shard.tensors if name in found]
+        found.update(shard.tensors)
     if config.is_head_tied:
         found.pop("lm_head.weight", None)
+    if config.quantization:
+        int8 = [name for name in wanted if found.get(name, ("", ()))[0] == "I8"]
+        wanted.update({name + SCALE_SUFFIX: wanted[name][:1] for name in int8})
+    numbers = (*FLOATS, "I8") if config.quantization else FLOATS
     problems += [f"{name} is missing" for name in wanted if name not in found]
-    problems += [f"{name} is unknown" for name in found if name not in wanted]
-    problems += [
-        f"{name} has the shape {list(found[name])}, not {list(shape)}"
-        for name, shape in wanted.items()
-        if name in found and found[name] != shape
-    ]
+    for name, (dtype, shape) in found.items():
+        if name not in wanted:
+            problems.append(f"{name} is unknown")
+        elif shape != wanted[name]:
+            problems.append(f"{name} has the shape {list(shape)}, not {list(wanted[name])}")
+        elif dtype not in numbers:
+            problems.append(f"{name} is stored as {dtype}, not as one of {', '.join(numbers)}")
     if problems:
         more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
         where = shards[0].path.parent if shards else "the checkpoint"
@@ -184,37 +186,25 @@ def check_names(config: Glm4vConfig, shards: list[Shard]) -> None:
         )
 
 
-def _scales(config: Glm4vConfig, wanted: dict[str, Shape], found: dict[str, Shape]) -> dict[str, Shape]:
-    if config.quantization is None:
-        return {}
-    return {name + SCALE_SUFFIX: shape[:1] for name, shape in wanted.items() if len(shape) > 1}
-
-
 def _fill(model: Glm4v, shards: list[Shard], progress: Progress) -> None:
     rows: dict[str, Row] = {row.checkpoint: row for row in name_table(model.config)}
-    total = sum(shard.num_bytes for shard in shards)
+    total = sum(shard.tensor_bytes(name) for shard in shards for name in shard.tensors)
     done = 0
     for shard in shards:
         try:
             with torch.no_grad(), safe_open(shard.path, framework="pt", device="cpu") as file:
                 for name in shard.tensors:
                     if name in rows:
-                        weight = _read(file, name, shard)
-                        from_checkpoint(model, rows[name], weight)
-                        done += weight.nbytes
-                        progress(min(done, total), total)
-        except OSError:
+                        from_checkpoint(model, rows[name], _read(file, name))
+                    done += shard.tensor_bytes(name)
+                    progress(done, total)
+        except (OSError, SafetensorError):
             raise CheckpointError(f"{shard.path} could not be read; check the disk") from None
-    progress(total, total)
 
 
-def _read(file: safe_open, name: str, shard: Shard) -> Tensor:
+def _read(file: safe_open, name: str) -> Tensor:
     weight: Tensor = file.get_tensor(name)
-    if weight.dtype is not torch.int8:
-        return weight
-    if name + SCALE_SUFFIX not in shard.tensors:
-        raise CheckpointError(f"{shard.path}: {name} is int8 but has no {SCALE_SUFFIX} beside it")
-    return dequantise(weight, file.get_tensor(name + SCALE_SUFFIX))
+    return dequantise(weight, file.get_tensor(name + SCALE_SUFFIX)) if weight.dtype is torch.int8 else weight
 
 
 def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:
@@ -231,6 +221,10 @@ def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:
 
 def _has_bfloat16(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _dtype(name: str) -> torch.dtype:

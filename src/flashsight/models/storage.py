@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ INT8_METHOD = "flashsight-int8"
 SCALE_SUFFIX = "_scale"
 MANIFEST = "manifest.json"
 MAX_HEADER_BYTES = 100_000_000
-LFS_MAGIC = b"version https://git-lfs"
+LFS_MAGIC = b"version "
+
+DTYPE_BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
 
 Shape = tuple[int, ...]
 
@@ -37,6 +40,11 @@ class Shard:
     path: Path
     num_bytes: int
     tensors: dict[str, tuple[str, Shape]]
+
+    def tensor_bytes(self, name: str) -> int:
+        """Return what a tensor takes in the file."""
+        dtype, shape = self.tensors[name]
+        return math.prod(shape) * DTYPE_BYTES.get(dtype, 1)
 
 
 def read_shard(path: Path) -> Shard:
@@ -50,13 +58,13 @@ def read_shard(path: Path) -> Shard:
             start = file.read(8)
             length = int.from_bytes(start, "little")
             header = file.read(length) if 2 <= length <= min(MAX_HEADER_BYTES, size - 8) else b""
-            if LFS_MAGIC.startswith(start) and start:
-                raise CheckpointError(f"{path} is a git-lfs pointer, not the file itself; run `git lfs pull`")
     except OSError:
         raise CheckpointError(f"{path} is missing or not readable") from None
+    if start == LFS_MAGIC:
+        raise CheckpointError(f"{path} is a git-lfs pointer, not the file itself; run `git lfs pull`")
     try:
         entries: Any = json.loads(header)
-        assert_table(entries)
+        _check_table(entries)
     except (ValueError, TypeError, KeyError):
         raise CheckpointError(
             f"{path} ({size} bytes) is no safetensors file, or is cut short; download it again"
@@ -68,7 +76,7 @@ def read_shard(path: Path) -> Shard:
     return Shard(path, size, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()})
 
 
-def assert_table(entries: object) -> None:
+def _check_table(entries: object) -> None:
     """Raise ValueError, TypeError or KeyError unless a header has safetensors' form."""
     if not isinstance(entries, dict):
         raise TypeError("not a table")
@@ -85,23 +93,19 @@ def find_shards(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
-            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            names = sorted({str(name) for name in weight_map.values()})
         except (ValueError, KeyError, AttributeError, TypeError):
             raise CheckpointError(f"{index} is not a readable index; download it again") from None
-        paths = [folder / name for name in sorted(names) if isinstance(name, str) and Path(name).name == name]
-        missing = [path.name for path in paths if not path.is_file()]
-        if missing or len(paths) < len(names):
+        missing = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
+        if missing:
             raise CheckpointError(f"{folder}: {len(missing)} weight files of its index are missing: {_few(missing)}")
-        return paths
+        return [folder / name for name in names]
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt")) or any(folder.glob("*.pth"))
-        hint = (
-            "its weights are pickled, which is never loaded; convert them to safetensors"
-            if pickled
-            else ("it holds no *.safetensors file")
-        )
-        raise CheckpointError(f"{folder}: {hint}")
+        hint = "; pickled weights are never loaded: convert them" if pickled else "; download the weights"
+        raise CheckpointError(f"{folder} holds no *.safetensors file{hint}")
     return paths
 
 

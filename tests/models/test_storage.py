@@ -1,0 +1,99 @@
+"""The compact int8 form, sharded writing and the manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from flashsight.core.config import ModelConfig
+from flashsight.core.errors import CheckpointError
+from flashsight.models.glm4v.config import read_config
+from flashsight.models.glm4v.weights import to_checkpoint
+from flashsight.models.loading import load_model
+from flashsight.models.storage import dequantise, quantise, verify_files, write_checkpoint
+from tests.support.tiny import load_reference
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 8), st.integers(1, 40), st.floats(1e-6, 1e4), st.integers(0, 99))
+def test_int8_is_off_by_half_a_step_of_its_row_at_most(rows: int, columns: int, size: float, seed: int) -> None:
+    weight = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)) * size
+    restored = dequantise(*quantise(weight))
+    step = weight.abs().amax(dim=1, keepdim=True) / 127
+    assert ((weight - restored).abs() <= step * 0.5001).all()
+
+
+def test_int8_keeps_rows_of_zeros_and_shapes_of_convolutions() -> None:
+    weight = torch.zeros(4, 3, 2, 5, 5)
+    assert torch.equal(dequantise(*quantise(weight)), weight)
+
+
+def export(tiny_checkpoint: Path, folder: Path, **options: object) -> None:
+    loaded = load_model(ModelConfig(path=str(tiny_checkpoint), device="cpu", dtype="float32"))
+    write_checkpoint(folder, to_checkpoint(loaded.model), loaded.config.source, **options)
+
+
+def test_an_int8_checkpoint_is_a_quarter_and_loads_close_to_its_source(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    size = (tmp_path / "model.safetensors").stat().st_size
+    assert size < 0.4 * (tiny_checkpoint / "model.safetensors").stat().st_size
+    assert read_config(tmp_path).quantization == "flashsight-int8"
+    compact, source = (
+        to_checkpoint(load_model(ModelConfig(path=str(path), device="cpu", dtype="float32")).model)
+        for path in (tmp_path, tiny_checkpoint)
+    )
+    for name, weight in source.items():
+        step = weight.abs().flatten(1).amax(dim=1).max() / 127 if weight.dim() > 1 else 0.0
+        assert (compact[name] - weight).abs().max() <= step
+
+
+def test_an_int8_weight_without_its_scale_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["lm_head.weight_scale"]
+    write_checkpoint(tmp_path, weights, json.loads((tmp_path / "config.json").read_text()))
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "flashsight-int8"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"lm_head\.weight_scale is missing"):
+        load_model(ModelConfig(path=str(tmp_path)))
+
+
+def test_transformers_reads_what_we_export(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, max_shard_bytes=100_000)
+    assert len(list(tmp_path.glob("*.safetensors"))) > 2
+    ids = torch.arange(3, 40)[None]
+    with torch.inference_mode():
+        exported, source = (load_reference(path)(input_ids=ids).logits for path in (tmp_path, tiny_checkpoint))
+    torch.testing.assert_close(exported, source, atol=1e-6, rtol=1e-6)
+
+
+def test_a_whole_checkpoint_has_no_problems(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    assert verify_files(tiny_checkpoint) == []
+    export(tiny_checkpoint, tmp_path)
+    assert verify_files(tmp_path) == []
+
+
+def test_the_manifest_finds_missing_cut_and_changed_files(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, max_shard_bytes=100_000)
+    first, second, third = sorted(tmp_path.glob("*.safetensors"))[:3]
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    content = bytearray(third.read_bytes())
+    content[-1] ^= 1
+    third.write_bytes(content)
+    problems = verify_files(tmp_path)
+    assert len(problems) == 3
+    assert [name.name in problem for name, problem in zip((first, second, third), problems, strict=True)] == [True] * 3
+
+
+def test_without_a_manifest_headers_are_still_checked(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"not a checkpoint")
+    assert len(verify_files(tmp_path)) == 1
+    assert len(verify_files(tmp_path / "nowhere")) == 1
