@@ -63,6 +63,7 @@ def _state(readiness: Readiness) -> dict[str, Any]:
         "model_ready": readiness.is_ready,
         "phase": readiness.phase,
         "seconds": round(readiness.seconds, 3),
+        **readiness.about,
     }
 
 

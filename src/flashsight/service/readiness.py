@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flashsight.core.errors import NotReady
@@ -26,11 +26,13 @@ class Serving:
     plan: the memory plan as JSON for `/v1/plan`, or what makes it.
     snapshot: the engine's counters and gauges now, by name, flat numbers; `/metrics` shows each of them as
     `flashsight_engine_<name>`. It is called on the event loop and must not wait for the engine's thread.
+    about: what /health adds for whoever looks: `model` (the checkpoint's name) and `device`.
     """
 
     chat: ChatService
     plan: Callable[[], Mapping[str, Any]]
     snapshot: Callable[[], Mapping[str, float]]
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 class Readiness:
@@ -47,6 +49,11 @@ class Readiness:
     def is_ready(self) -> bool:
         """True when requests are answered."""
         return self._serving is not None
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What is served, once it is."""
+        return self._serving.about if self._serving is not None else {}
 
     @property
     def has_failed(self) -> bool:

@@ -59,7 +59,7 @@ export function showTurnWhole(turn) {
   if (turn.reasoning) addReasoning(turn.reasoning);
   writer.add(turn.text);
   element("phase").textContent = phaseOf(turn);
-  if (turn.usage) drawWaterfall(turn.usage.timings);
+  if (turn.timings) drawWaterfall(turn.timings);
   if (turn.error) showTrouble(turn.error);
 }
 
@@ -72,14 +72,15 @@ function phaseOf(turn) {
   if (turn.finish === "length") parts.push(words("phase.length"));
   const usage = turn.usage;
   if (usage) {
-    const timings = usage.timings ?? {};
+    const timings = turn.timings ?? {};
     for (const stage of STAGES) {
       const value = timings[`${stage}_ms`];
       if (value >= 0.05) parts.push(words(`phase.${stage}`, { ms: ms(value) }));
     }
     if (timings.first_token_ms) parts.push(words("phase.first", { ms: ms(timings.first_token_ms) }));
     if (turn.rate) parts.push(words("phase.rate", { rate: Math.round(turn.rate) }));
-    if (usage.picture_cache && usage.picture_cache !== "none") parts.push(words("phase.cached"));
+    const level = usage.prompt_tokens_details?.image_cache ?? "none";
+    if (level !== "none" && turn.pictures.length) parts.push(words("phase.cached"));
     parts.push(words("phase.tokens", { prompt: usage.prompt_tokens, answer: usage.completion_tokens }));
   }
   return parts.join(" · ");

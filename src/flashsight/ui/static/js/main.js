@@ -50,6 +50,7 @@ async function receive(turn, signal) {
     if (choice?.finish_reason) turn.finish = choice.finish_reason;
     if (event.usage) {
       turn.usage = event.usage;
+      turn.timings = event.timings;
       if (event.usage.completion_tokens > 1) turn.rate = (event.usage.completion_tokens - 1) / ((performance.now() - first) / 1000);
     }
   }

@@ -17,7 +17,7 @@ export function redrawStatus() {
     line.textContent = words("status.ready", { model: last.model ?? "", device: (last.device ?? "").toUpperCase() });
   } else {
     dot.dataset.state = "loading";
-    line.textContent = words("status.loading", { phase: last.phase ?? "…", seconds: Math.round(last.phase_seconds ?? 0) });
+    line.textContent = words("status.loading", { phase: last.phase ?? "…", seconds: Math.round(last.seconds ?? 0) });
   }
 }
 
