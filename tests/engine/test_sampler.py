@@ -265,3 +265,15 @@ def test_a_grammar_hears_of_each_token_that_joins_the_answer() -> None:
     state.observe(token)
     assert grammar.taken == [token]
     assert token in {3, 8}
+
+
+def test_a_grammar_that_gives_up_breaks_its_own_row_only() -> None:
+    class Broken(OnlyThese):
+        def write_mask(self, words: np.ndarray[Any, Any]) -> None:
+            raise RuntimeError("too complex")
+
+    grammars = [None, Broken({1}), OnlyThese({4})]
+    states = [SamplingState(TokenSampling(constraint=grammar), NO_PROMPT) for grammar in grammars]
+    sampled = sampler_of(3).sample(torch.zeros(3, VOCAB), states)
+    assert sampled.broken == (1,)
+    assert sampled.tokens[2] == 4

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 
 from flashsight.core.types import TokenEvent
+from flashsight.engine.sequence import SequenceId
 
 Letter = TokenEvent | Exception
 
@@ -19,8 +20,9 @@ class Ticket:
     An exception is the last letter, and so is an event with a finish.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sequence_id: SequenceId) -> None:
         self.loop = loop
+        self.sequence_id = sequence_id
         self.is_over = False
         """The last letter has arrived."""
         self._letters: deque[Letter] = deque()

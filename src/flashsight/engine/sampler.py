@@ -9,6 +9,7 @@ top_k, top_p (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, over what 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.core.types import TokenConstraint, TokenLogprob, TokenSampling
+
+_log = logging.getLogger(__name__)
 
 _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
@@ -53,6 +56,11 @@ class SamplingState:
     def constraint(self) -> TokenConstraint | None:
         """The grammar at work on this sequence, if any."""
         return self.sampling.constraint
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the grammar allows nothing more but the end."""
+        return self.sampling.constraint is not None and self.sampling.constraint.is_finished
 
     def observe(self, token: int) -> None:
         """Take the token that was drawn and belongs to the answer: counts it and moves the grammar on."""
@@ -150,6 +158,7 @@ class Sampler:
         self._shifts = torch.arange(32, dtype=torch.int32, device=device)
         self._batch: _Batch | None = None
 
+    @torch.inference_mode()
     def sample(self, logits_NV: Tensor, states: Sequence[SamplingState]) -> Sampled:
         """Draw one token for each row; the logits are overwritten. Observing the tokens is left to the caller."""
         batch = self._batch_of(tuple(states))
@@ -243,7 +252,12 @@ class Sampler:
         for place, row in enumerate(batch.constrained):
             constraint = batch.states[row].constraint
             assert constraint is not None, "a constrained row has a constraint"
-            constraint.write_mask(words[place])
+            try:
+                constraint.write_mask(words[place])
+            except Exception:
+                # A grammar that gives up must not take its neighbours along: its row is broken, theirs are not.
+                _log.exception("a grammar failed to write its mask")
+                words[place] = 0
         bits = (torch.from_numpy(words).to(self._device).unsqueeze(-1) >> self._shifts) & 1
         return bits.flatten(1)[:, : self._vocab_size].bool()
 

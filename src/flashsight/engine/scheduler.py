@@ -9,7 +9,7 @@ so everything that was admitted ends.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
 from flashsight.core.types import PictureInput, PictureKey
@@ -154,10 +154,13 @@ class Scheduler:
             decode_requests=self._plan_decode_requests(),
         )
 
-    def commit(self, plan: Plan, sampled: Mapping[SequenceId, int]) -> tuple[Sequence, ...]:
+    def commit(
+        self, plan: Plan, sampled: Mapping[SequenceId, int], complete: Collection[SequenceId] = ()
+    ) -> tuple[Sequence, ...]:
         """Enter what a plan computed. `sampled` has a token for each chunk that samples; returns who has finished.
 
-        A sequence that was aborted in the meantime is passed over. A stop id is not appended to what was generated.
+        The answers of `complete` end with this token: nothing but the end could follow. A sequence that was aborted in
+        the meantime is passed over. A stop id is not appended to what was generated.
         """
         finished = []
         for chunk in plan.chunks:
@@ -170,7 +173,7 @@ class Scheduler:
             self._leave_pictures(sequence)
             if chunk.samples:
                 sequence.phase = Phase.DECODE
-                _take_token(sequence, sampled[sequence.id])
+                _take_token(sequence, sampled[sequence.id], is_complete=sequence.id in complete)
             if sequence.finish is not None or (sequence.kind is Kind.PREWARM and chunk.end == len(sequence)):
                 self._retire(sequence)
                 self._tally.record_finish(sequence, self._clock())
@@ -422,10 +425,12 @@ def _rank(sequence: Sequence) -> tuple[int, int]:
     return sequence.rank
 
 
-def _take_token(sequence: Sequence, token: int) -> None:
+def _take_token(sequence: Sequence, token: int, *, is_complete: bool) -> None:
     if token in sequence.sampling.stop_ids:
         sequence.finish = "stop"
         return
     sequence.generated.append(token)
-    if len(sequence) >= sequence.max_length:
+    if is_complete:
+        sequence.finish = "stop"
+    elif len(sequence) >= sequence.max_length:
         sequence.finish = "length"

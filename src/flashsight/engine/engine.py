@@ -1,0 +1,163 @@
+"""The engine's face: asyncio in front, one thread behind it. Token ids and pictures in, token ids out; no text.
+
+generate -> Inbox -> [the engine's thread: Loop] -> Outbox -> Ticket -> the caller's event loop
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+
+from flashsight.core.errors import EngineFault, FlashSightError, NotReady
+from flashsight.core.types import ModelInput, Salt, TokenEvent, TokenSampling
+from flashsight.engine.inbox import Abort, Inbox, Message, Stop, Submit
+from flashsight.engine.loop import EngineSnapshot, Loop
+from flashsight.engine.publish import Ticket
+from flashsight.engine.request import Request
+from flashsight.engine.runner import Runner, use_threads_sensibly
+from flashsight.engine.sampler import Sampler, SamplingState
+from flashsight.engine.scheduler import Scheduler
+from flashsight.engine.sequence import Sequence, SequenceId
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Answers any number of prompts at once. Its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        scheduler: Scheduler,
+        runner: Runner,
+        sampler: Sampler,
+        decode_threads: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runner = runner
+        self._sampler = sampler
+        self._clock = clock
+        self._inbox = Inbox()
+        self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="flashsight-decode")
+        self._loop = Loop(
+            scheduler=scheduler,
+            runner=runner,
+            sampler=sampler,
+            decoders=self._decoders,
+            post=self._inbox.post,
+            clock=clock,
+        )
+        self._thread = Thread(target=self._serve, name="flashsight-engine", daemon=True)
+        self._has_warmed_up = Event()
+        self._is_ready = False
+        self._sequence_ids = itertools.count()
+
+    @property
+    def is_ready(self) -> bool:
+        """True from the end of the warm-up until the stop, or a fault that the engine did not survive."""
+        return self._is_ready
+
+    def snapshot(self) -> EngineSnapshot:
+        """Counts for metrics, as of the last step that ended a sequence or found nothing to do. Never waits."""
+        return self._loop.snapshot
+
+    def start(self) -> None:
+        """Start the thread and wait until it has run the model once, so that no user pays for the first time.
+
+        Raises EngineFault if the model can't run.
+        """
+        self._thread.start()
+        self._has_warmed_up.wait()
+        if not self._is_ready:
+            raise EngineFault("the model failed on its first run; the log says why")
+
+    def stop(self, *, drain: bool = False) -> None:
+        """End the thread: at once, or with `drain` when all that was submitted is answered. Waits for it.
+
+        Whoever still waits for an answer gets an EngineFault. On an event loop call it by `asyncio.to_thread`.
+        """
+        self._is_ready = False
+        self._inbox.post(Stop(drain))
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._decoders.shutdown(cancel_futures=True)
+
+    async def generate(
+        self, prompt: ModelInput, sampling: TokenSampling, *, salt: Salt, request_id: str
+    ) -> AsyncGenerator[TokenEvent, None]:
+        """Answer a prompt; the last event has a finish. Closing the generator early aborts the sequence.
+
+        The first `__anext__` raises PromptTooLong, PictureError or Overloaded if the prompt is not admitted; any of
+        them raises PictureError if a picture can't be decoded, EngineFault if the engine fails, NotReady if it is not
+        running.
+        """
+        ticket = Ticket(asyncio.get_running_loop(), SequenceId(next(self._sequence_ids)))
+        request = self._request(ticket, prompt, sampling, salt, request_id)
+        if not self._is_ready or not self._inbox.post(Submit(request)):
+            raise NotReady("the engine is not running; try again when /ready says so")
+        try:
+            while True:
+                event = await ticket.next()
+                yield event
+                if event.finish is not None:
+                    return
+        finally:
+            if not ticket.is_over:
+                self._inbox.post(Abort(ticket.sequence_id))
+
+    def _request(
+        self, ticket: Ticket, prompt: ModelInput, sampling: TokenSampling, salt: Salt, request_id: str
+    ) -> Request:
+        return Request(
+            sequence=Sequence(id=ticket.sequence_id, prompt=prompt, sampling=sampling, salt=salt),
+            ticket=ticket,
+            state=SamplingState(sampling, prompt.ids),
+            request_id=request_id,
+            submitted_at=self._clock(),
+        )
+
+    # --- the engine's thread ---------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        try:
+            use_threads_sensibly()
+            self._runner.warm_up(self._sampler)
+            self._is_ready = True
+            self._has_warmed_up.set()
+            self._run()
+        except Exception:
+            _log.exception("the engine has stopped; restart the server")
+        finally:
+            self._is_ready = False
+            self._has_warmed_up.set()
+            self._end(self._inbox.close())
+
+    def _run(self) -> None:
+        stop: Stop | None = None
+        is_busy = True
+        while stop is None or (stop.drain and not self._loop.is_idle):
+            for message in self._inbox.take(wait=not is_busy):
+                if isinstance(message, Stop):
+                    stop = message
+                else:
+                    self._loop.take(message)
+            if stop is not None and not stop.drain:
+                return
+            is_busy = self._loop.step()
+            if not is_busy:
+                self._loop.rest()
+
+    def _end(self, unread: list[Message]) -> None:
+        for message in unread:
+            if isinstance(message, Submit):
+                self._loop.refuse(message.request, _shutting_down())
+        self._loop.end_all(_shutting_down)
+
+
+def _shutting_down() -> FlashSightError:
+    return EngineFault("the server is shutting down; send the request again in a moment", code="shutting_down")

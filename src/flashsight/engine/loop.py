@@ -1,0 +1,300 @@
+"""One step after the other: schedule, run, publish. Runs on the engine's thread only and knows no event loop.
+
+A fault in a step ends the sequences of that step, and no others: their error is logged, their blocks are freed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flashsight.core.errors import EngineFault, FlashSightError
+from flashsight.core.types import PictureInput, PictureKey, TokenEvent
+from flashsight.engine.inbox import Abort, Decoded, Message, Submit
+from flashsight.engine.plan import Chunk, Encode, Plan, Snapshot
+from flashsight.engine.publish import Outbox
+from flashsight.engine.request import Request
+from flashsight.engine.runner import Runner
+from flashsight.engine.sampler import Sampled, Sampler
+from flashsight.engine.scheduler import Scheduler
+from flashsight.engine.sequence import Sequence as TokenSequence
+from flashsight.engine.sequence import SequenceId
+
+_log = logging.getLogger(__name__)
+
+_CHECK_SECONDS = 5.0
+"""The books are checked when the engine falls idle, at most this often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSnapshot:
+    """The books at one moment, and what the engine has done so far; `total_` counts only grow.
+
+    total_tokens_computed: tokens that went through the model, prompts and answers. total_tokens_sampled: tokens drawn.
+    """
+
+    books: Snapshot
+    total_steps: int
+    total_tokens_computed: int
+    total_tokens_sampled: int
+    total_faults: int
+
+    def numbers(self) -> dict[str, int]:
+        """All counts by name, flat."""
+        books = {field.name: getattr(self.books, field.name) for field in fields(self.books) if field.name != "totals"}
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "books"}
+        totals = {f"total_{name}": count for name, count in asdict(self.books.totals).items()}
+        return books | own | totals
+
+
+class Loop:
+    """Drives scheduler, runner and sampler. `post` brings a message back from a decoding thread."""
+
+    def __init__(
+        self,
+        *,
+        scheduler: Scheduler,
+        runner: Runner,
+        sampler: Sampler,
+        decoders: Executor,
+        post: Callable[[Message], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._scheduler = scheduler
+        self._runner = runner
+        self._sampler = sampler
+        self._decoders = decoders
+        self._post = post
+        self._clock = clock
+        self._requests: dict[SequenceId, Request] = {}
+        self._outbox = Outbox()
+        self._checked_at = clock()
+        self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
+        self.snapshot = self._count()
+        """As of the last step that ended a sequence or found nothing to do; replaced, never changed."""
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no request is here."""
+        return not self._requests
+
+    def take(self, message: Submit | Abort | Decoded) -> None:
+        """Act on what another thread says."""
+        match message:
+            case Submit(request):
+                self._admit(request)
+            case Abort(sequence_id):
+                self._abort(sequence_id)
+            case Decoded():
+                self._take_picture(message)
+
+    def step(self) -> bool:
+        """Run one step and publish what came of it; False if there is nothing to run until a message arrives."""
+        plan = self._scheduler.plan()
+        for picture in plan.decode_requests:
+            self._decoders.submit(self._decode, picture)
+        num_requests = len(self._requests)
+        if not plan.is_empty:
+            self._num_steps += 1
+            if plan.encodes:
+                self._encode(plan.encodes)
+            self._compute(plan)
+        if plan.is_empty or len(self._requests) < num_requests:
+            self.snapshot = self._count()
+        self._flush()
+        return not plan.is_empty
+
+    def rest(self) -> None:
+        """Check the books while nobody waits for anything."""
+        if self._scheduler.is_idle and self._clock() - self._checked_at >= _CHECK_SECONDS:
+            self._checked_at = self._clock()
+            try:
+                self._scheduler.check()
+            except AssertionError:
+                _log.exception("the books do not balance")
+
+    def refuse(self, request: Request, error: FlashSightError) -> None:
+        """Answer a request that was never admitted with an error; sent with the next flush."""
+        self._outbox.put(request.ticket, error)
+
+    def end_all(self, error: Callable[[], FlashSightError]) -> None:
+        """Tell every caller that no more will come, each with an error of its own. The books are of no use after it."""
+        for request in self._requests.values():
+            self._outbox.put(request.ticket, error())
+        self._requests.clear()
+        self._outbox.flush()
+
+    def _flush(self) -> None:
+        """Send what is published; drop the sequences of event loops that are gone."""
+        for ticket in self._outbox.flush():
+            self._abort(ticket.sequence_id)
+
+    # --- in and out ------------------------------------------------------------------------------------------
+
+    def _admit(self, request: Request) -> None:
+        try:
+            self._scheduler.add(request.sequence)
+        except FlashSightError as error:
+            self.refuse(request, error)
+        else:
+            self._requests[request.sequence.id] = request
+
+    def _abort(self, sequence_id: SequenceId) -> None:
+        if self._requests.pop(sequence_id, None) is not None:
+            self._scheduler.abort(sequence_id)
+
+    def _fail(self, sequence: TokenSequence, error: FlashSightError) -> None:
+        request = self._requests.pop(sequence.id, None)
+        if request is not None:
+            self._scheduler.abort(sequence.id)
+            self._outbox.put(request.ticket, error)
+
+    def _fault(self, sequences: Iterable[TokenSequence], what: str) -> None:
+        requests = [self._requests[sequence.id] for sequence in sequences if sequence.id in self._requests]
+        self._num_faults += 1
+        _log.exception("%s failed", what, extra={"request_ids": [request.request_id for request in requests]})
+        for request in requests:
+            self._fail(request.sequence, _fault_of(request))
+
+    # --- pictures --------------------------------------------------------------------------------------------
+
+    def _decode(self, picture: PictureInput) -> None:
+        """Runs on a decoding thread."""
+        started_at = self._clock()
+        outcome: object
+        try:
+            outcome = picture.load()
+        except FlashSightError as error:
+            outcome = error
+        except Exception:
+            _log.exception("decoding a picture failed")
+            outcome = EngineFault("a picture could not be decoded, and the fault is ours; please send it again")
+        self._post(Decoded(key=picture.key, outcome=outcome, started_at=started_at, ended_at=self._clock()))
+
+    def _take_picture(self, decoded: Decoded) -> None:
+        if decoded.error is not None:
+            self._fail_picture(decoded.key, decoded.error)
+            return
+        for sequence in self._scheduler.waiting_for(decoded.key):
+            self._requests[sequence.id].decoded_between(decoded.started_at, decoded.ended_at)
+        self._scheduler.picture_decoded(decoded.key, decoded.outcome)
+
+    def _fail_picture(self, key: PictureKey, error: FlashSightError) -> None:
+        for sequence in self._scheduler.picture_failed(key, error):
+            self._fail(sequence, error)
+
+    def _encode(self, encodes: Sequence[Encode]) -> None:
+        started_at = self._clock()
+        pictures = [encode.picture for encode in encodes]
+        try:
+            features = self._runner.encode(pictures, [_pixels(encode) for encode in encodes])
+        except Exception:
+            waiting = {s.id: s for picture in pictures for s in self._scheduler.waiting_for(picture.key)}
+            self._fault(waiting.values(), "an encoder step")
+            for picture in pictures:
+                self._fail_picture(picture.key, EngineFault("a picture could not be encoded; please send it again"))
+            return
+        seconds = self._clock() - started_at
+        for picture, features_MC in zip(pictures, features, strict=True):
+            for sequence in self._scheduler.waiting_for(picture.key):
+                self._requests[sequence.id].encode_seconds += seconds
+            self._scheduler.picture_encoded(picture.key, features_MC)
+
+    # --- tokens ----------------------------------------------------------------------------------------------
+
+    def _compute(self, plan: Plan) -> None:
+        chunks = plan.chunks
+        if not chunks:
+            return
+        started_at = self._clock()
+        asking = [self._requests[chunk.sequence.id] for chunk in chunks if chunk.samples]
+        try:
+            sampled = self._run(chunks, asking)
+        except Exception:
+            self._fault([chunk.sequence for chunk in chunks], "a step")
+            return
+        now = self._clock()
+        for chunk in chunks[plan.num_decodes :]:
+            self._requests[chunk.sequence.id].prefill_seconds += now - started_at
+        self._num_computed += plan.num_tokens
+        self._num_sampled += len(asking)
+        self._finish_step(plan, asking, sampled, now)
+
+    def _run(self, chunks: Sequence[Chunk], asking: Sequence[Request]) -> Sampled:
+        logits_NV = self._runner.logits(chunks, self._features_of)
+        if logits_NV is None:
+            return Sampled([], [], [])
+        return self._sampler.sample(logits_NV, [request.state for request in asking])
+
+    def _features_of(self, key: PictureKey) -> Tensor:
+        features = self._scheduler.pictures.features(key)
+        assert isinstance(features, Tensor), "the picture cache holds what encode returned"
+        return features
+
+    def _finish_step(self, plan: Plan, asking: Sequence[Request], sampled: Sampled, now: float) -> None:
+        tokens: dict[SequenceId, int] = {}
+        for row, request in enumerate(asking):
+            if row in sampled.broken:
+                self._fault_row(request, "its logits are not numbers, or allow no token")
+            elif self._observe(request, sampled.tokens[row]):
+                tokens[request.sequence.id] = sampled.tokens[row]
+        self._scheduler.commit(plan, tokens, {request.sequence.id for request in asking if request.state.is_complete})
+        for row, request in enumerate(asking):
+            if request.sequence.id in tokens:
+                self._publish(request, sampled, row, now)
+
+    def _observe(self, request: Request, token: int) -> bool:
+        if token in request.sequence.sampling.stop_ids:
+            return True
+        try:
+            request.state.observe(token)
+        except Exception:
+            _log.exception("a grammar refused its own token", extra={"request_ids": [request.request_id]})
+            self._fault_row(request, "its grammar failed")
+            return False
+        return True
+
+    def _fault_row(self, request: Request, what: str) -> None:
+        self._num_faults += 1
+        _log.error("a sequence failed: %s", what, extra={"request_ids": [request.request_id]})
+        self._fail(request.sequence, _fault_of(request))
+
+    def _publish(self, request: Request, sampled: Sampled, row: int, now: float) -> None:
+        sequence, token = request.sequence, sampled.tokens[row]
+        finish = sequence.finish
+        is_stop = finish == "stop" and token in sequence.sampling.stop_ids
+        event = TokenEvent(
+            token=None if is_stop else token,
+            logprob=None if is_stop else sampled.logprobs[row],
+            top=() if is_stop else sampled.tops[row],
+            finish=finish,
+            stats=None if request.is_answering else request.stats(now),
+        )
+        request.is_answering = True
+        self._outbox.put(request.ticket, event)
+        if finish is not None:
+            del self._requests[sequence.id]
+
+    def _count(self) -> EngineSnapshot:
+        return EngineSnapshot(
+            books=self._scheduler.snapshot(),
+            total_steps=self._num_steps,
+            total_tokens_computed=self._num_computed,
+            total_tokens_sampled=self._num_sampled,
+            total_faults=self._num_faults,
+        )
+
+
+def _fault_of(request: Request) -> EngineFault:
+    return EngineFault(f"the engine failed on this request; it is logged as {request.request_id}, please send it again")
+
+
+def _pixels(encode: Encode) -> NDArray[np.uint8]:
+    assert isinstance(encode.pixels, np.ndarray), "a decoded picture is an array"
+    return encode.pixels

@@ -1,0 +1,164 @@
+"""Turns a plan into tensors and runs the model on them. Decides nothing: not what runs, not which token comes next.
+
+encodes: pixels -> pixel path -> patches_PK -> encoder -> features, one tensor per picture
+chunks:  ids -> embedding, picture rows replaced by features -> text layers -> logits of the sampled rows
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flashsight.core.types import Grid, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
+from flashsight.engine.plan import Chunk
+from flashsight.engine.sampler import Sampler, SamplingState
+from flashsight.engine.sequence import BlockId, Sequence, SequenceId
+from flashsight.models.attention.layout import AttentionBackend, KVCache, Span, StepLayout
+from flashsight.models.door import VisionLanguageModel
+
+FeaturesOf = Callable[[PictureKey], Tensor]
+
+
+class PixelPath(Protocol):
+    """From a decoded picture to what the encoder reads. Given by whoever builds the engine."""
+
+    def __call__(self, pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
+        """Resize uint8 [H, W, 3] to (height, width), normalise and cut into patches_PK, on the tensor's device."""
+
+
+class Runner:
+    """Runs steps of up to step_tokens tokens of one model over one paged cache. Only the engine's thread calls it."""
+
+    def __init__(
+        self,
+        *,
+        model: VisionLanguageModel,
+        backend: AttentionBackend,
+        cache: KVCache,
+        pixel_path: PixelPath,
+        step_tokens: int,
+    ) -> None:
+        self._model = model
+        self._backend = backend
+        self._cache = cache
+        self._pixel_path = pixel_path
+        # Reused by every step: building tensors anew costs more than a small model's layer.
+        self._ids = np.zeros(step_tokens, np.int64)
+        self._positions = np.zeros((3, step_tokens), np.int64)
+
+    @torch.inference_mode()
+    def encode(self, pictures: Seq[PictureInput], pixels: Seq[NDArray[np.uint8]]) -> list[Tensor]:
+        """Return features_MC of each picture; each owns its memory, so that one can be dropped alone."""
+        patches = [self._patches(picture, rows) for picture, rows in zip(pictures, pixels, strict=True)]
+        patches_PK = patches[0] if len(patches) == 1 else torch.cat(patches)
+        features_MC = self._model.encode(patches_PK, [picture.grid for picture in pictures])
+        if len(pictures) == 1:
+            return [features_MC]
+        return [part.clone() for part in features_MC.split([picture.num_tokens for picture in pictures])]
+
+    @torch.inference_mode()
+    def logits(self, chunks: Seq[Chunk], features_of: FeaturesOf) -> Tensor | None:
+        """Compute the chunks' keys and values; return logits_NV of the chunks that sample, in order, if any do."""
+        spans, sampled_rows = self._pack(chunks)
+        num_tokens = spans[-1].row + spans[-1].num_new
+        device = self._model.device
+        hidden_TC = self._model.embed(torch.from_numpy(self._ids[:num_tokens]).to(device))
+        if num_tokens > len(chunks):
+            self._place_features(hidden_TC, chunks, spans, features_of)
+        positions_3T = torch.from_numpy(self._positions[:, :num_tokens]).to(device)
+        attend = self._backend.begin(StepLayout(spans), self._cache)
+        hidden_TC = self._model.forward(hidden_TC, positions_3T, attend)
+        if not sampled_rows:
+            return None
+        if len(sampled_rows) < num_tokens:
+            hidden_TC = hidden_TC.index_select(0, torch.tensor(sampled_rows, device=device))
+        return self._model.logits(hidden_TC)
+
+    def warm_up(self, sampler: Sampler) -> None:
+        """Run everything once on next to nothing: kernels and thread pools are made on first use.
+
+        Writes into the first blocks of the cache, so nothing may be in them yet.
+        """
+        side = 14 * _WARM_UP_GRID.h
+        picture = PictureInput(
+            key=PictureKey("warm-up"), grid=_WARM_UP_GRID, resized=(side, side), start=0, num_tokens=4, load=_no_pixels
+        )
+        self.encode([picture], [np.zeros((side + 1, side + 1, 3), np.uint8)])
+        prompt = ModelInput(ids=np.zeros(2, np.int64), positions=np.zeros((3, 2), np.int64), delta=0)
+        samplings = [TokenSampling(), TokenSampling(temperature=1.0, top_p=0.5)]
+        states = [SamplingState(sampling, prompt.ids) for sampling in samplings]
+        sequence = Sequence(id=SequenceId(-1), prompt=prompt, sampling=samplings[0], salt=Salt(b""), generated=[0])
+        sequence.blocks = [BlockId(0), BlockId(1), BlockId(2)][: -(-len(sequence) // self._cache.block_size)]
+        for chunk in (Chunk(sequence, 0, 2, samples=True), Chunk(sequence, 2, 3, samples=True)):
+            logits_NV = self.logits([chunk], _no_features)
+            assert logits_NV is not None, "the chunk samples"
+            sampler.sample(logits_NV.expand(2, -1).contiguous(), states)
+
+    def _pack(self, chunks: Seq[Chunk]) -> tuple[tuple[Span, ...], list[int]]:
+        spans, sampled_rows, row = [], [], 0
+        ids, positions = self._ids, self._positions
+        for chunk in chunks:
+            sequence, start, num_new = chunk.sequence, chunk.start, chunk.end - chunk.start
+            if num_new == 1 and start >= sequence.num_prompt:
+                ids[row] = sequence.generated[start - sequence.num_prompt]
+                positions[:, row] = start + sequence.prompt.delta
+            else:
+                ids[row : row + num_new] = sequence.ids(start, chunk.end)
+                positions[:, row : row + num_new] = sequence.positions(start, chunk.end)
+            spans.append(Span(row, num_new, start, sequence.blocks))
+            row += num_new
+            if chunk.samples:
+                sampled_rows.append(row - 1)
+        return tuple(spans), sampled_rows
+
+    @staticmethod
+    def _place_features(hidden_TC: Tensor, chunks: Seq[Chunk], spans: Seq[Span], features_of: FeaturesOf) -> None:
+        for chunk, span in zip(chunks, spans, strict=True):
+            for part in chunk.sequence.picture_slices(chunk.start, chunk.end):
+                row, num_rows = span.row + part.start - chunk.start, part.end - part.start
+                features_MC = features_of(part.picture.key)
+                hidden_TC[row : row + num_rows] = features_MC[part.offset : part.offset + num_rows]
+
+    def _patches(self, picture: PictureInput, pixels: NDArray[np.uint8]) -> Tensor:
+        # Decoders hand out read-only arrays, which torch can't wrap without a warning.
+        writable = np.require(pixels, np.uint8, ["C_CONTIGUOUS", "WRITEABLE"])
+        pixels_HWC = torch.from_numpy(writable).to(self._model.device)
+        return self._pixel_path(pixels_HWC, picture.resized).to(self._model.dtype)
+
+
+_WARM_UP_GRID = Grid(t=1, h=4, w=4)
+
+
+def _no_pixels() -> NDArray[np.uint8]:
+    raise AssertionError("the warm-up brings its own pixels")
+
+
+def _no_features(key: PictureKey) -> Tensor:
+    raise AssertionError(f"the warm-up's prompt has no picture {key}")
+
+
+def use_threads_sensibly() -> None:
+    """Let torch use as many threads as this process may really run at once, in a container too.
+
+    torch counts the machine's cores; more threads than the process gets make every kernel wait for the slowest.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), allowed, _quota_cpus())))
+
+
+def _quota_cpus(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """CPUs that the control group allows, rounded up; a large number without a limit (cgroup v2, cpu.max)."""
+    try:
+        quota, period = cpu_max.read_text().split()
+    except (OSError, ValueError):
+        return 1 << 16
+    return 1 << 16 if quota == "max" else math.ceil(int(quota) / int(period))
