@@ -12,10 +12,11 @@ from bisect import insort
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
-from flashsight.core.types import PictureInput, PictureKey
+from flashsight.core.types import PictureKey
 from flashsight.engine.blocks import BlockPool
+from flashsight.engine.feed import PictureFeed
 from flashsight.engine.pictures import PictureCache, PictureState
-from flashsight.engine.plan import Chunk, Encode, Limits, Plan, Snapshot
+from flashsight.engine.plan import Chunk, Limits, Plan, Snapshot
 from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.queue import WaitingQueue
 from flashsight.engine.sequence import Kind, Phase, Sequence, SequenceId
@@ -53,6 +54,7 @@ class Scheduler:
         self._by_id: dict[SequenceId, Sequence] = {}
         self._num_added = 0
         self._has_just_encoded = False
+        self._feed = PictureFeed(limits, pictures)
         self._tally = Tally()
 
     # --- in and out ------------------------------------------------------------------------------------------
@@ -141,17 +143,17 @@ class Scheduler:
         """Say what to run now. Commit it before asking again."""
         decodes = self._plan_decodes()
         self._admit()
-        encodes = () if self._has_just_encoded else self._plan_encodes()
+        encodes = () if self._has_just_encoded else self._feed.encodes(self._running)
         prefills = [] if encodes else self._plan_prefills(self.limits.step_tokens - len(decodes))
         if self._has_just_encoded and not prefills:
-            encodes = self._plan_encodes()
+            encodes = self._feed.encodes(self._running)
         self._has_just_encoded = bool(encodes)
         self._tally.add("encoder_calls", bool(encodes))
         return Plan(
             chunks=(*decodes, *prefills),
             num_decodes=len(decodes),
             encodes=encodes,
-            decode_requests=self._plan_decode_requests(),
+            decode_requests=self._feed.decode_requests(self._running),
         )
 
     def commit(
@@ -170,7 +172,7 @@ class Scheduler:
             assert sequence.num_computed == chunk.start
             sequence.num_computed = chunk.end
             self.prefix.register(sequence)
-            self._leave_pictures(sequence)
+            self._feed.leave(sequence)
             if chunk.samples:
                 sequence.phase = Phase.DECODE
                 _take_token(sequence, sampled[sequence.id], is_complete=sequence.id in complete)
@@ -240,8 +242,7 @@ class Scheduler:
         sequence.num_registered = len(found)
         sequence.num_cached = sequence.num_computed = len(found) * self.pool.block_size
         insort(self._running, sequence, key=_rank)
-        states = [self.pictures.want(sequence.id, picture) for picture in sequence.pending_pictures()]
-        sequence.wanted = {picture.key for picture in sequence.pending_pictures()}
+        states = self._feed.enter(sequence)
         if sequence.admitted_at is None:
             sequence.admitted_at = self._clock()
             is_there = all(state is PictureState.ENCODED for state in states)
@@ -272,7 +273,8 @@ class Scheduler:
         return chunks
 
     def _note_first_chunk(self, sequence: Sequence) -> None:
-        if sequence.num_prompt_cached is None:
+        if not sequence.has_started:
+            sequence.has_started = True
             sequence.num_prompt_cached = sequence.num_cached
             self._tally.record_prefix(sequence)
 
@@ -302,7 +304,7 @@ class Scheduler:
         sequence.blocks[first : len(found)] = found[first:]
         sequence.num_registered = len(found)
         sequence.num_cached = sequence.num_computed = len(found) * size
-        self._leave_pictures(sequence)
+        self._feed.leave(sequence)
 
     def _should_wait_for(self, in_flight: set[bytes], sequence: Sequence) -> bool:
         """True if this very step computes a long enough piece of what the sequence needs next."""
@@ -320,56 +322,12 @@ class Scheduler:
             for index in range(start // self.pool.block_size, end // self.pool.block_size):
                 yield self.prefix.digest(sequence, index)
 
-    # --- pictures --------------------------------------------------------------------------------------------
-
-    def _pending_in_order(self) -> list[PictureInput]:
-        """Pictures still to prefill, each once: the front of every running sequence, then what lies behind."""
-        pending = [sequence.pending_pictures() for sequence in self._running if sequence.phase is not Phase.DECODE]
-        fronts = [pictures[0] for pictures in pending if pictures]
-        behind = [picture for pictures in pending for picture in pictures[1:]]
-        return list({picture.key: picture for picture in reversed(fronts + behind)}.values())[::-1]
-
-    def _plan_encodes(self) -> tuple[Encode, ...]:
-        """Pictures for one encoder batch. A front that finds no room is not overtaken: what holds it will move on."""
-        fronts = {s.pending_pictures()[0].key for s in self._running if s.wanted and s.kind is Kind.ANSWER}
-        encodes: list[Encode] = []
-        num_patches = 0
-        for picture in self._pending_in_order():
-            if self.pictures.state(picture.key) is not PictureState.DECODED:
-                continue
-            num_patches += picture.grid.num_patches
-            if encodes and num_patches > self.limits.encode_patches:
-                break
-            if not self.pictures.reserve(picture.key, fronts):
-                break
-            encodes.append(Encode(picture, self.pictures.pixels(picture.key)))
-        return tuple(encodes)
-
-    def _plan_decode_requests(self) -> tuple[PictureInput, ...]:
-        """Pictures to decode next. The first in order never waits for a slot, so that the oldest always goes on."""
-        num_free = self.limits.decode_slots - self.pictures.num_slots_used
-        requests: list[PictureInput] = []
-        for index, picture in enumerate(self._pending_in_order()):
-            is_missing = self.pictures.state(picture.key) is PictureState.MISSING
-            if is_missing and (num_free > len(requests) or index == 0):
-                requests.append(self.pictures.start_decoding(picture.key))
-        return tuple(requests)
-
-    def _leave_pictures(self, sequence: Sequence) -> None:
-        if sequence.wanted:
-            pending = {picture.key for picture in sequence.pending_pictures()}
-            for key in sequence.wanted - pending:
-                self.pictures.leave(sequence.id, key)
-            sequence.wanted = pending
-
     # --- the end ---------------------------------------------------------------------------------------------
 
     def _free(self, sequence: Sequence) -> None:
         self.pool.release(sequence.blocks)
         sequence.blocks = []
-        for key in sequence.wanted:
-            self.pictures.leave(sequence.id, key)
-        sequence.wanted = set()
+        self._feed.leave_all(sequence)
         sequence.num_cached = sequence.num_computed = sequence.num_registered = 0
 
     def _retire(self, sequence: Sequence) -> None:

@@ -86,8 +86,10 @@ class Sequence:
     """Pictures that this sequence holds in the picture cache."""
     num_cached: int = 0
     num_computed: int = 0
-    num_prompt_cached: int | None = None
-    """Tokens that the prefix cache gave before the very first chunk, for usage; None until then."""
+    num_prompt_cached: int = 0
+    """Tokens that the prefix cache gave before the very first chunk, for usage."""
+    has_started: bool = False
+    """Its very first chunk has been planned."""
     num_preempted: int = 0
     picture_level: CacheLevel = "none"
     """Worst level at which the pictures were found, at the first admission."""

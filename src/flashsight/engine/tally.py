@@ -57,7 +57,7 @@ class Tally:
 
     def record_prefix(self, sequence: Sequence) -> None:
         """Count what the prefix cache gave a sequence before its first chunk."""
-        self.add("prefix_hits", sequence.num_prompt_cached or 0)
+        self.add("prefix_hits", sequence.num_prompt_cached)
         self.add("prefix_asked", sequence.num_prompt)
 
     def record_finish(self, sequence: Sequence, now: float) -> None:
