@@ -329,11 +329,11 @@ class _Planner:
             "reserve": self.reserve_bytes,
         }
         listed = ", ".join(f"{name} {_mib(num_bytes)}" for name, num_bytes in parts.items())
+        budget = f"memory_fraction {self.config.memory_fraction} of {_mib(self.memory.free_bytes)} free"
         return ConfigError(
-            f"the model needs at least {_mib(sum(parts.values()))} ({listed}), the budget is "
-            f"{_mib(self.budget_bytes)}: memory_fraction {self.config.memory_fraction} of {_mib(self.memory.free_bytes)} free on "
-            f"{self.memory.name}; free some memory, raise memory_fraction, or lower max_side, max_pixels or "
-            "context_tokens",
+            f"the model needs at least {_mib(sum(parts.values()))} ({listed}), the budget on {self.memory.name} is "
+            f"{_mib(self.budget_bytes)} ({budget}); free some memory, raise memory_fraction, "
+            "or lower max_side, max_pixels or context_tokens",
             code="out_of_memory",
         )
 
