@@ -31,7 +31,11 @@ class House:
     def open(self) -> None:
         chat = ChatService(OpenGate(), self.backend, model=MODEL, max_pictures=3, observers=[self.metrics])
         self.readiness.open(
-            Serving(chat=chat, plan=lambda: {"weights_bytes": 7, "num_blocks": 3}, snapshot=lambda: {"num_waiting": 2})
+            Serving(
+                chat=chat,
+                plan=lambda: {"weights_bytes": 7, "num_blocks": 3},
+                snapshot=lambda: {"num_waiting": 2, "totals": {"steps": 5}},
+            )
         )
 
     def app(self) -> FastAPI:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from flashsight.core.errors import FlashSightError, PictureError
@@ -46,7 +46,7 @@ class ScriptedBackend:
     num_open: int = 0
     num_abandoned: int = 0
 
-    async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
+    async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         self.asked.append((conversation, sampling))
         self.num_open += 1
         is_done = False

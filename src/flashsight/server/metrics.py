@@ -5,10 +5,12 @@ One registry an app; nothing global. It is told of outcomes and asks the engine 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import Scope
@@ -106,16 +108,33 @@ class _EngineNumbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield readiness, then plan and snapshot once there are any."""
-        ready = self._readiness.is_ready
-        yield GaugeMetricFamily("flashsight_ready", "1 when requests are answered.", value=float(ready))
+        serving = self._readiness.serving
+        yield GaugeMetricFamily("flashsight_ready", "1 when requests are answered.", value=float(serving is not None))
         yield GaugeMetricFamily("flashsight_load_seconds", "Time to load.", value=self._readiness.seconds)
-        if not ready:
+        if serving is None:
             return
-        serving = self._readiness.require()
         planned = GaugeMetricFamily("flashsight_plan_bytes", "Planned memory by part.", labels=["part"])
-        for name, value in serving.plan().items():
-            if name.endswith("_bytes") and isinstance(value, int | float):
-                planned.add_metric([name.removesuffix("_bytes")], float(value))
+        for name, value in _numbers(plain(serving.plan())):
+            if name.endswith("_bytes"):
+                planned.add_metric([name.removesuffix("_bytes")], value)
         yield planned
-        for name, value in serving.snapshot().items():
-            yield GaugeMetricFamily(f"flashsight_engine_{name}", "The engine's own count.", value=float(value))
+        for name, value in _numbers(plain(serving.snapshot())):
+            kind = CounterMetricFamily if name.startswith("total_") else GaugeMetricFamily
+            yield kind(f"flashsight_engine_{name.removeprefix('total_')}", "The engine's own count.", value=value)
+
+
+def plain(value: object) -> dict[str, Any]:
+    """Return a dataclass (nested ones too) or a mapping as what JSON can say."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    assert isinstance(value, Mapping), "a plan or snapshot is a dataclass or a mapping"
+    return dict(value)
+
+
+def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every number by its name; what stands in `totals` only grows and is named `total_…`."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, "total_" if name == "totals" else prefix)
+        elif isinstance(value, int | float):
+            yield prefix + name, float(value)

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from flashsight.core.errors import ModelNotFound
-from flashsight.server.metrics import Metrics
+from flashsight.server.metrics import Metrics, plain
 from flashsight.service import Readiness
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,7 +47,7 @@ def operations_router(readiness: Readiness, metrics: Metrics) -> APIRouter:
     @router.get("/v1/plan", tags=["operations"])
     async def plan() -> dict[str, Any]:
         """Return the memory plan that was made before the first request."""
-        return dict(readiness.require().plan())
+        return plain(readiness.require().plan())
 
     @router.get("/metrics", tags=["operations"], response_class=Response)
     async def exposition() -> Response:
@@ -62,6 +62,7 @@ def _state(readiness: Readiness) -> dict[str, Any]:
         "status": "failed" if readiness.has_failed else "ok",
         "model_ready": readiness.is_ready,
         "phase": readiness.phase,
+        "phase_seconds": round(readiness.phase_seconds, 3),
         "seconds": round(readiness.seconds, 3),
         **readiness.about,
     }

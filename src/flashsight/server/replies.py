@@ -74,7 +74,7 @@ class Chunks:
 
 
 def usage(counts: Usage) -> JsonObject:
-    """Return OpenAI's usage object; `image_cache` is ours: the worst level that a picture of the prompt came from."""
+    """Return OpenAI's usage object; `image_cache` is ours: the worst cache level that a picture came from."""
     return {
         "prompt_tokens": counts.prompt_tokens,
         "completion_tokens": counts.completion_tokens,
@@ -89,12 +89,12 @@ def usage(counts: Usage) -> JsonObject:
 
 
 def timings(spent: Timings) -> JsonObject:
-    """Return our `timings` object: milliseconds of the server's clock until the first token, by stage."""
+    """Return our `timings` object: milliseconds of the server's clock until the first token; stages may overlap."""
     return {f"{name}_ms": round(seconds * 1e3, 3) for name, seconds in _stages(spent)}
 
 
 def server_timing(spent: Timings) -> str:
-    """Return the same as a Server-Timing header (W3C): `queued;dur=0.1, decode;dur=3.2, …`."""
+    """Return the stages as a Server-Timing header (W3C): `queued;dur=0.1, decode;dur=3.2, …`, in milliseconds."""
     return ", ".join(f"{name};dur={seconds * 1e3:.3f}" for name, seconds in _stages(spent))
 
 

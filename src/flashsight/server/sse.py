@@ -157,7 +157,8 @@ class EventStream(Response, Generic[Item]):
         except Exception as error:  # the status has gone out; the error can only be told inside the stream
             if not isinstance(error, FlashSightError):
                 _log.exception("a stream failed")
-            await self._send(send, event(describe(error)[1]))
+            status, told = describe(error)
+            await self._send(send, event({"error": told["error"] | {"status": status}}))
         await self._send(send, DONE)
 
     async def _send_item(self, send: Send, item: Item) -> None:

@@ -14,7 +14,7 @@ class ChatBackend(Protocol):
     def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         """Yield the deltas of all `sampling.n` choices; one Finish for each of them, Usage last.
 
-        Closing the iterator early (`aclosing`) abandons the work. Errors of the request (PromptTooLong, SchemaError,
+        Closing the generator early (`aclosing`) abandons the work. Errors of the request (PromptTooLong, SchemaError,
         PictureError, Overloaded …) come before the first delta wherever they can be known then.
         """
 

@@ -110,7 +110,7 @@ class ChatService:
                 request_id=request_id,
                 thinking=request.thinking,
             )
-            async with aclosing(_closable(self._backend, conversation, request)) as deltas:
+            async with aclosing(self._backend.stream(conversation, request.sampling)) as deltas:
                 async for delta in deltas:
                     watch.see(delta)
                     yield delta
@@ -167,18 +167,6 @@ class ChatService:
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
         return tuple(_past_the_gate(message, admitted) for message in messages)
-
-
-async def _closable(backend: ChatBackend, conversation: Conversation, request: ChatRequest) -> AsyncGenerator[Delta]:
-    """Give any backend's iterator an `aclose` that reaches it."""
-    deltas = backend.stream(conversation, request.sampling)
-    try:
-        async for delta in deltas:
-            yield delta
-    finally:
-        close = getattr(deltas, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def _past_the_gate(message: Message, admitted: dict[PictureRef, Media]) -> Message:

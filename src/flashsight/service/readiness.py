@@ -3,7 +3,7 @@
 The launcher makes one Readiness, hands it to `server.build_app`, starts listening, and then, from any thread:
 
     readiness.enter("reading weights")      # as often as there are phases; /health and 503s show phase and seconds
-    readiness.open(Serving(chat=..., plan=..., snapshot=...))
+    readiness.open(Serving(chat=..., plan=..., snapshot=..., about=...))
     readiness.fail()                        # instead, when the model cannot be loaded
     readiness.close()                       # when stopping: new requests get 503, those under way are finished
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from flashsight.core.errors import NotReady
 from flashsight.service.chat import ChatService
@@ -23,15 +22,15 @@ from flashsight.service.chat import ChatService
 class Serving:
     """The finished parts behind the API.
 
-    plan: the memory plan as JSON for `/v1/plan`, or what makes it.
-    snapshot: the engine's counters and gauges now, by name, flat numbers; `/metrics` shows each of them as
+    plan: returns the memory plan, a dataclass or a mapping; `/v1/plan` shows it.
+    snapshot: returns the engine's numbers now, a dataclass (nested ones too) or a mapping; `/metrics` shows each as
     `flashsight_engine_<name>`. It is called on the event loop and must not wait for the engine's thread.
     about: what /health adds for whoever looks: `model` (the checkpoint's name) and `device`.
     """
 
     chat: ChatService
-    plan: Callable[[], Mapping[str, Any]]
-    snapshot: Callable[[], Mapping[str, float]]
+    plan: Callable[[], object]
+    snapshot: Callable[[], object]
     about: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,6 +41,7 @@ class Readiness:
         self._clock = clock
         self._began_at = clock()
         self._took: float | None = None
+        self._entered_at = self._began_at
         self._serving: Serving | None = None
         self.phase = phase
 
@@ -49,11 +49,6 @@ class Readiness:
     def is_ready(self) -> bool:
         """True when requests are answered."""
         return self._serving is not None
-
-    @property
-    def about(self) -> Mapping[str, str]:
-        """What is served, once it is."""
-        return self._serving.about if self._serving is not None else {}
 
     @property
     def has_failed(self) -> bool:
@@ -65,26 +60,42 @@ class Readiness:
         """Seconds since the start while loading; afterwards, what loading took."""
         return self._clock() - self._began_at if self._took is None else self._took
 
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What is served, once it is."""
+        return self._serving.about if self._serving is not None else {}
+
+    @property
+    def phase_seconds(self) -> float:
+        """Seconds since the phase began."""
+        return self._clock() - self._entered_at
+
+    @property
+    def serving(self) -> Serving | None:
+        """The parts that answer, once there are any."""
+        return self._serving
+
     def enter(self, phase: str) -> None:
         """Say what loading does now, in a few words that a person reads."""
+        self._entered_at = self._clock()
         self.phase = phase
 
     def open(self, serving: Serving) -> None:
         """Answer requests from now on."""
         self._took = self._clock() - self._began_at
         self._serving = serving
-        self.phase = "ready"
+        self.enter("ready")
 
     def fail(self) -> None:
         """Say that the model cannot be loaded; the reason belongs in the log."""
         self._took = self._clock() - self._began_at
         self._serving = None
-        self.phase = "failed"
+        self.enter("failed")
 
     def close(self) -> None:
         """Take no new requests."""
         self._serving = None
-        self.phase = "stopping"
+        self.enter("stopping")
 
     def require(self) -> Serving:
         """Return the parts that answer; raise NotReady with the phase and the seconds so far."""

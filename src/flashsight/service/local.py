@@ -1,0 +1,194 @@
+"""LocalBackend: answers with the engine of this process. Text on one side, token ids on the other; computes neither.
+
+Conversation -> Processor -> ModelInput -> engine (one sequence a choice) -> AnswerWriter -> Delta
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from flashsight.core.errors import PromptTooLong, RequestError
+from flashsight.core.types import (
+    Constraint,
+    Conversation,
+    Delta,
+    ModelInput,
+    PicturePart,
+    PromptStats,
+    Salt,
+    Sampling,
+    TokenConstraint,
+    TokenEvent,
+    TokenSampling,
+    Usage,
+)
+from flashsight.processing.tokenizer import Tokenizer
+from flashsight.service.merge import merged
+from flashsight.service.writer import AnswerWriter
+
+
+class TokenEngine(Protocol):
+    """The engine's public face, as far as an answer needs it."""
+
+    def generate(
+        self, prompt: ModelInput, sampling: TokenSampling, *, salt: Salt, request_id: str
+    ) -> AsyncGenerator[TokenEvent, None]:
+        """Yield one sequence's events; closing the generator early aborts the sequence."""
+
+
+class PromptMaker(Protocol):
+    """What a Processor does for an answer. Both methods take a while: they run on threads."""
+
+    tokenizer: Tokenizer
+
+    def prepare(self, conversation: Conversation) -> ModelInput:
+        """Return the prompt."""
+
+    def constrain(self, constraint: Constraint, *, thinking: bool) -> Callable[[], TokenConstraint]:
+        """Compile once; each call of what is returned gives one sequence's own grammar. Raises SchemaError."""
+
+
+class LocalBackend:
+    """A ChatBackend over a processor and an engine."""
+
+    def __init__(
+        self, processor: PromptMaker, engine: TokenEngine, *, context_tokens: int, vocabulary_size: int
+    ) -> None:
+        """context_tokens: prompt and answer together. vocabulary_size: logits of the model."""
+        self._processor = processor
+        self._engine = engine
+        self._context_tokens = context_tokens
+        self._vocabulary_size = vocabulary_size
+        self._stop_ids = processor.tokenizer.stop_ids
+        self._banned_ids = tuple(processor.tokenizer.banned_ids(vocabulary_size))
+
+    async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
+        """Yield the deltas of all choices, Usage last.
+
+        Asking for more tokens than the context leaves is PromptTooLong, as OpenAI has it; asking for none in
+        particular gets what the context leaves.
+        """
+        prompt, grammar = await asyncio.to_thread(self._prepare, conversation, sampling)
+        max_tokens = self._room(len(prompt.ids), sampling.max_tokens)
+        sizes = [
+            part.media.turned_size
+            for message in conversation.messages
+            for part in message.parts
+            if isinstance(part, PicturePart)
+        ]
+        answer = _Answer(self._engine, conversation, prompt)
+        choices = []
+        for index in range(sampling.n):
+            writer = AnswerWriter(index, self._processor.tokenizer, stops=sampling.stop, turned_sizes=sizes)
+            constraint = grammar() if grammar is not None else None
+            choices.append(answer.choice(writer, self._token_sampling(sampling, index, max_tokens, constraint)))
+        async with aclosing(merged(choices)) as deltas:
+            async for delta in deltas:
+                yield delta
+        yield answer.usage()
+
+    def _prepare(
+        self, conversation: Conversation, sampling: Sampling
+    ) -> tuple[ModelInput, Callable[[], TokenConstraint] | None]:
+        for token, _ in sampling.logit_bias:
+            if not 0 <= token < self._vocabulary_size:
+                raise RequestError(
+                    f"logit_bias names token {token}; the model's tokens are 0 to {self._vocabulary_size - 1}",
+                    param="logit_bias",
+                )
+        grammar = None
+        if sampling.constraint is not None:
+            grammar = self._processor.constrain(sampling.constraint, thinking=conversation.thinking)
+        return self._processor.prepare(conversation), grammar
+
+    def _room(self, num_prompt: int, max_tokens: int | None) -> int:
+        room = self._context_tokens - num_prompt
+        if room < 1:
+            raise PromptTooLong(
+                f"the prompt has {num_prompt} tokens, the limit is {self._context_tokens - 1}; "
+                "send fewer or smaller pictures or a shorter text",
+                param="messages",
+            )
+        if max_tokens is not None and max_tokens > room:
+            raise PromptTooLong(
+                f"the prompt has {num_prompt} tokens and max_tokens asks for {max_tokens} more, the limit of both is "
+                f"{self._context_tokens}; ask for at most {room}",
+                param="max_tokens",
+            )
+        return room if max_tokens is None else max_tokens
+
+    def _token_sampling(
+        self, sampling: Sampling, index: int, max_tokens: int, constraint: TokenConstraint | None
+    ) -> TokenSampling:
+        stop_ids = frozenset[int]() if sampling.ignore_eos else self._stop_ids
+        banned = (*self._banned_ids, *sorted(self._stop_ids)) if sampling.ignore_eos else self._banned_ids
+        return TokenSampling(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            repetition_penalty=sampling.repetition_penalty,
+            presence_penalty=sampling.presence_penalty,
+            frequency_penalty=sampling.frequency_penalty,
+            seed=None if sampling.seed is None else (sampling.seed + index) % 2**63,
+            logit_bias=sampling.logit_bias,
+            num_logprobs=sampling.top_logprobs if sampling.logprobs else None,
+            max_tokens=max_tokens,
+            stop_ids=stop_ids,
+            banned_ids=banned,
+            constraint=constraint,
+        )
+
+
+class _Answer:
+    """All choices of one conversation. Choice 0 reads the prompt; the others begin once they can share what it read."""
+
+    def __init__(self, engine: TokenEngine, conversation: Conversation, prompt: ModelInput) -> None:
+        self._engine = engine
+        self._conversation = conversation
+        self._prompt = prompt
+        self._writers: list[AnswerWriter] = []
+        self._is_read = asyncio.Event()
+        self._stats: PromptStats | None = None
+
+    def choice(self, writer: AnswerWriter, sampling: TokenSampling) -> AsyncGenerator[Delta, None]:
+        """Return the deltas of one choice; the first one made is choice 0."""
+        self._writers.append(writer)
+        return self._write(writer, sampling)
+
+    def usage(self) -> Usage:
+        """Return the counts of all choices; the prompt counts once."""
+        stats = self._stats
+        assert stats is not None, "the first event of a sequence carries its stats"
+        return Usage(
+            prompt_tokens=stats.prompt_tokens,
+            completion_tokens=sum(writer.num_tokens for writer in self._writers),
+            reasoning_tokens=sum(writer.num_reasoning for writer in self._writers),
+            picture_tokens=stats.picture_tokens,
+            cached_tokens=stats.cached_tokens,
+            picture_level=stats.picture_level,
+            timings=stats.timings,
+        )
+
+    async def _write(self, writer: AnswerWriter, sampling: TokenSampling) -> AsyncGenerator[Delta, None]:
+        if writer.index > 0:
+            await self._is_read.wait()
+        request_id = self._conversation.request_id
+        events = self._engine.generate(
+            self._prompt,
+            sampling,
+            salt=self._conversation.caller.salt,
+            request_id=request_id if writer.index == 0 else f"{request_id}.{writer.index}",
+        )
+        async with aclosing(events):
+            async for event in events:
+                if writer.index == 0 and event.stats is not None:
+                    self._stats = event.stats
+                    self._is_read.set()
+                for delta in writer.write(event):
+                    yield delta
+                if writer.is_finished:
+                    return
