@@ -23,6 +23,7 @@ from flashsight.core.types import (
     PictureKey,
     PicturePart,
 )
+from flashsight.processing.grammar import GrammarCompiler
 from flashsight.processing.picture import decode
 from flashsight.processing.positions import PictureSpan, mrope_positions
 from flashsight.processing.resize import PictureSettings, shown_size
@@ -42,12 +43,16 @@ class PictureCost:
 
 
 class Processor:
-    """Prepares prompts for one checkpoint. Takes milliseconds for long texts: call it off the event loop."""
+    """Prepares prompts for one checkpoint. Takes milliseconds for long texts: call it off the event loop.
+
+    tokenizer, settings and grammars are the checkpoint's own, for whoever reads answers, pixels and constraints.
+    """
 
     def __init__(self, files: Path, media: MediaConfig) -> None:
         """Read tokenizer.json and preprocessor_config.json of a folder; CheckpointError when they are bad."""
         self.tokenizer = Tokenizer(files)
         self.settings = PictureSettings.load(files)
+        self.grammars = GrammarCompiler(self.tokenizer)
         self._template = ChatTemplate(self.tokenizer)
         self._placeholder = self.tokenizer.id_of("<|image|>")
         self._max_side = media.max_side
