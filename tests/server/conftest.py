@@ -1,57 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
-from flashsight.core.config import ServerConfig
-from flashsight.guard import AccessPolicy
-from flashsight.server import Metrics, build_app
-from flashsight.service import ChatService, Readiness, Serving
-from tests.server.live import Live, serving
-from tests.server.scripted import OpenGate, ScriptedBackend
-
-MODEL = "glm-4.6v-flash-web"
-
-
-@dataclass
-class House:
-    """A whole server around a scripted backend."""
-
-    backend: ScriptedBackend = field(default_factory=ScriptedBackend)
-    readiness: Readiness = field(default_factory=Readiness)
-    metrics: Metrics = field(default_factory=Metrics)
-    config: ServerConfig = field(default_factory=ServerConfig)
-    page: Path | None = None
-
-    def open(self) -> None:
-        chat = ChatService(OpenGate(), self.backend, model=MODEL, max_pictures=3, observers=[self.metrics])
-        self.readiness.open(
-            Serving(
-                chat=chat,
-                plan=lambda: {"weights_bytes": 7, "num_blocks": 3},
-                snapshot=lambda: {"num_waiting": 2, "totals": {"steps": 5}},
-            )
-        )
-
-    def app(self) -> FastAPI:
-        access = AccessPolicy(self.config.api_keys, is_open=self.config.open)
-        return build_app(self.config, readiness=self.readiness, access=access, metrics=self.metrics, page=self.page)
-
-
-@dataclass
-class LiveHouse:
-    house: House
-    live: Live
-    http: httpx2.Client
-
-    @property
-    def backend(self) -> ScriptedBackend:
-        return self.house.backend
+from tests.server.live import serving
+from tests.server.support import MODEL, House, LiveHouse
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +34,9 @@ def body() -> Callable[..., dict[str, object]]:
         return {"model": MODEL, "messages": [{"role": "user", "content": "这是什么?"}], **fields}
 
     return make
+
+
+@pytest.fixture
+def open_schema() -> Callable[[], dict[str, Any]]:
+    """The OpenAPI document of an app that has not loaded its model."""
+    return lambda: House().app().openapi()

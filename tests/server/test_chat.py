@@ -23,8 +23,8 @@ from flashsight.core.types import (
     TextLogprob,
     TextPart,
 )
-from tests.server.conftest import MODEL, LiveHouse
 from tests.server.scripted import USAGE, saying
+from tests.server.support import MODEL, LiveHouse
 
 HELLO: list[Any] = [{"role": "user", "content": "你好"}]
 

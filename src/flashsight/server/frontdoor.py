@@ -6,7 +6,6 @@ Named (id, log line, last net for our own failures) > Guarded (host, origin, key
 from __future__ import annotations
 
 import ipaddress
-import logging
 import re
 import secrets
 import time
@@ -17,10 +16,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flashsight.core.errors import BodyTooLarge, Forbidden
+from flashsight.core.telemetry import bound_request, get_log
 from flashsight.guard import AccessPolicy
 from flashsight.server.errors import error_response
 
-_log = logging.getLogger("flashsight.server")
+_log = get_log(__name__)
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -60,26 +60,24 @@ class Named:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_named)
-        except Exception as error:
-            _log.exception("request %s failed", inner)
-            if status == 0:
-                await error_response(error)(scope, receive, send_named)
-        finally:
-            self._ended(scope, status)
-            _log.info(
-                "request",
-                extra={
-                    "request_id": inner,
-                    "method": scope["method"],
-                    "path": scope["path"][:200],
-                    "status": status,
-                    "caller": getattr(state.get("caller"), "name", None),
-                    "end_user": state.get("end_user"),
-                    "milliseconds": round((time.perf_counter() - began_at) * 1e3, 1),
-                },
-            )
+        with bound_request(inner):
+            try:
+                await self._app(scope, receive, send_named)
+            except Exception as error:
+                _log.exception("a request failed")
+                if status == 0:
+                    await error_response(error)(scope, receive, send_named)
+            finally:
+                self._ended(scope, status)
+                _log.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"][:200],
+                    status=status,
+                    caller=getattr(state.get("caller"), "name", None),
+                    end_user=state.get("end_user"),
+                    milliseconds=round((time.perf_counter() - began_at) * 1e3, 1),
+                )
 
 
 class Guarded:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from flashsight.core.errors import FlashSightError
+from flashsight.core.telemetry import get_log
 from flashsight.server.errors import describe
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -26,7 +26,7 @@ SLOW_READER_SECONDS = 60.0
 
 Item = TypeVar("Item")
 
-_log = logging.getLogger("flashsight.server")
+_log = get_log(__name__)
 
 
 class ClientGone(Exception):

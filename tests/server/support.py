@@ -1,0 +1,60 @@
+"""A whole server around a scripted backend, and how tests write bodies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+
+from flashsight.core.config import ServerConfig
+from flashsight.guard import AccessPolicy
+from flashsight.server import Metrics, build_app
+from flashsight.service import ChatService, Readiness, Serving
+from tests.server.live import Live
+from tests.server.scripted import OpenGate, ScriptedBackend
+
+MODEL = "glm-4.6v-flash-web"
+
+
+@dataclass
+class House:
+    """A whole server around a scripted backend."""
+
+    backend: ScriptedBackend = field(default_factory=ScriptedBackend)
+    readiness: Readiness = field(default_factory=Readiness)
+    metrics: Metrics = field(default_factory=Metrics)
+    config: ServerConfig = field(default_factory=ServerConfig)
+    page: Path | None = None
+
+    def open(self) -> None:
+        chat = ChatService(OpenGate(), self.backend, model=MODEL, max_pictures=3, observers=[self.metrics])
+        self.readiness.open(
+            Serving(
+                chat=chat,
+                plan=lambda: {"weights_bytes": 7, "num_blocks": 3},
+                snapshot=lambda: {"num_waiting": 2, "totals": {"steps": 5}},
+            )
+        )
+
+    def app(self) -> FastAPI:
+        access = AccessPolicy(self.config.api_keys, is_open=self.config.open)
+        return build_app(self.config, readiness=self.readiness, access=access, metrics=self.metrics, page=self.page)
+
+
+@dataclass
+class LiveHouse:
+    house: House
+    live: Live
+    http: httpx2.Client
+
+    @property
+    def backend(self) -> ScriptedBackend:
+        return self.house.backend
+
+
+def encoded(body: Any) -> bytes:
+    return json.dumps(body).encode()
