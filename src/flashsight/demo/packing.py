@@ -102,6 +102,11 @@ class Packer:
         self._unthought = [one("<think>"), one("</think>"), *self._line]
         self._end, self._pad = one("<|user|>"), one("<|endoftext|>")
 
+    @property
+    def picture_token(self) -> int:
+        """The id that stands for one merged square of a picture."""
+        return self._picture[1]
+
     def prompt(self, pictures: Sequence[tuple[int, int]], question: str) -> list[int]:
         """The ids of one question after its pictures, thinking off, as a server would send them."""
         sheet = _Sheet()
