@@ -48,7 +48,7 @@ def token_id(tokenizer: Tokenizer, text: str) -> int:
 
 
 def model_config(
-    tokenizer: Tokenizer, *, vision: dict[str, Any] | None = None, text: dict[str, Any] | None = None
+    tokenizer: Tokenizer, vision: dict[str, Any] | None = None, text: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """config.json of a checkpoint of nano's shape (Hugging Face layout, model_type glm4v)."""
     text, vision = text or TEXT, vision or VISION

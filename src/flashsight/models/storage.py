@@ -220,7 +220,8 @@ def _split(tensors: Mapping[str, Tensor], max_shard_bytes: int) -> list[dict[str
     shards: list[dict[str, Tensor]] = [{}]
     num_bytes = 0
     for name, tensor in tensors.items():
-        if shards[-1] and num_bytes + tensor.nbytes > max_shard_bytes:
+        is_full = num_bytes + tensor.nbytes > max_shard_bytes
+        if shards[-1] and is_full and not name.endswith(SCALE_SUFFIX):  # a scale stays beside its weight
             shards.append({})
             num_bytes = 0
         shards[-1][name] = tensor.detach().cpu().contiguous()
