@@ -58,10 +58,8 @@ async def compare(
 
 def ratios(results: Sequence[Compared]) -> str:
     """Return one line per workload: how many times better the first system is."""
-    lines = []
-    for result in results:
-        lines.append(
-            f"{result.ours.workload}: first token {result.first_token:.2f}x faster, time per token "
-            f"{result.decode:.2f}x shorter, tokens per second {result.throughput:.2f}x (against {result.peer.system})"
-        )
-    return "\n".join(lines)
+    return "\n".join(
+        f"{result.ours.workload}: first token {result.first_token:.2f}x faster, time per token {result.decode:.2f}x "
+        f"shorter, tokens per second {result.throughput:.2f}x (against {result.peer.system})"
+        for result in results
+    )
