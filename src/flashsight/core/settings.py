@@ -93,106 +93,116 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     model_path: Annotated[str, Feeds("model", "path")] = Field(
-        _MODEL.path, description="folder of a checkpoint, or a built-in one: `nano`, `glm-4.6v-flash` (dummy only)"
+        default=_MODEL.path,
+        description="folder of a checkpoint, or a built-in one: `nano`, `glm-4.6v-flash` (dummy only)",
     )
     served_name: Annotated[str, Feeds("model", "served_name")] = Field(
-        _MODEL.served_name, description="the `model` that requests name"
+        default=_MODEL.served_name, description="the `model` that requests name"
     )
     load_format: Annotated[LoadFormat, Feeds("model", "load_format")] = Field(
-        _MODEL.load_format, description="auto: read the weights; dummy: random weights of the same dimensions"
+        default=_MODEL.load_format, description="auto: read the weights; dummy: random weights of the same dimensions"
     )
     device: Annotated[Device, Feeds("model", "device")] = Field(
-        _MODEL.device, description="where the model runs; auto takes a GPU where there is one"
+        default=_MODEL.device, description="where the model runs; auto takes a GPU where there is one"
     )
     dtype: Annotated[Dtype, Feeds("model", "dtype")] = Field(
-        _MODEL.dtype, description="number format of the weights; auto suits the device"
+        default=_MODEL.dtype, description="number format of the weights; auto suits the device"
     )
 
     block_size: Annotated[int, Feeds("engine", "block_size")] = Field(
-        _ENGINE.block_size, description="tokens of one block of the KV cache"
+        default=_ENGINE.block_size, description="tokens of one block of the KV cache"
     )
     step_tokens: Annotated[int, Feeds("engine", "step_tokens")] = Field(
-        _ENGINE.step_tokens, description="most tokens of one step, decodes included"
+        default=_ENGINE.step_tokens, description="most tokens of one step, decodes included"
     )
     encode_patches: Annotated[int, Feeds("engine", "encode_patches")] = Field(
-        _ENGINE.encode_patches, description="most picture patches encoded between two decode steps"
+        default=_ENGINE.encode_patches, description="most picture patches encoded between two decode steps"
     )
     max_sequences: Annotated[int, Feeds("engine", "max_sequences")] = Field(
-        _ENGINE.max_sequences, description="most sequences decoding at once"
+        default=_ENGINE.max_sequences, description="most sequences decoding at once"
     )
     max_waiting: Annotated[int, Feeds("engine", "max_waiting")] = Field(
-        _ENGINE.max_waiting, description="longest queue; beyond it a request is refused with 429"
+        default=_ENGINE.max_waiting, description="longest queue; beyond it a request is refused with 429"
     )
     context_tokens: Annotated[int | None, _Auto, Feeds("engine", "context_tokens")] = Field(
-        _ENGINE.context_tokens, description="longest sequence in tokens; auto: the model's own limit, memory permitting"
+        default=_ENGINE.context_tokens,
+        description="longest sequence in tokens; auto: the model's own limit, memory permitting",
     )
     kv_memory: Annotated[ByteSize | None, _Auto, Feeds("engine", "kv_bytes")] = Field(
-        None, description="size of the KV cache, such as 512MiB; auto: planned from free memory"
+        default=None, description="size of the KV cache, such as 512MiB; auto: planned from free memory"
     )
     picture_memory: Annotated[ByteSize | None, _Auto, Feeds("engine", "picture_cache_bytes")] = Field(
-        None, description="size of the cache of encoded pictures; auto: planned"
+        default=None, description="size of the cache of encoded pictures; auto: planned"
     )
     memory_fraction: Annotated[float, Feeds("engine", "memory_fraction")] = Field(
-        _ENGINE.memory_fraction, description="part of the device's memory that the plan may use"
+        default=_ENGINE.memory_fraction, description="part of the device's memory that the plan may use"
     )
     prefix_cache: Annotated[bool, Feeds("engine", "prefix_cache")] = Field(
-        _ENGINE.prefix_cache, description="reuse what an earlier request with the same beginning has computed"
+        default=_ENGINE.prefix_cache, description="reuse what an earlier request with the same beginning has computed"
     )
     decode_threads: Annotated[int, Feeds("engine", "decode_threads")] = Field(
-        _ENGINE.decode_threads, description="threads that decode pictures"
+        default=_ENGINE.decode_threads, description="threads that decode pictures"
     )
 
     max_picture_size: Annotated[ByteSize, Feeds("media", "max_bytes")] = Field(
-        ByteSize(_MEDIA.max_bytes), description="largest picture file"
+        default=ByteSize(_MEDIA.max_bytes), description="largest picture file"
     )
     max_pixels: Annotated[int, Feeds("media", "max_pixels")] = Field(
-        _MEDIA.max_pixels, description="largest picture, in pixels, that is decoded at all"
+        default=_MEDIA.max_pixels, description="largest picture, in pixels, that is decoded at all"
     )
     min_side: Annotated[int, Feeds("media", "min_side")] = Field(
-        _MEDIA.min_side, description="shortest side, in pixels, that is accepted"
+        default=_MEDIA.min_side, description="shortest side, in pixels, that is accepted"
     )
     max_aspect: Annotated[float, Feeds("media", "max_aspect")] = Field(
-        _MEDIA.max_aspect, description="longest side over shortest that is accepted"
+        default=_MEDIA.max_aspect, description="longest side over shortest that is accepted"
     )
     max_side: Annotated[int, Feeds("media", "max_side")] = Field(
-        _MEDIA.max_side, description="longest side, in pixels, that the model is shown; larger pictures are scaled"
+        default=_MEDIA.max_side,
+        description="longest side, in pixels, that the model is shown; larger pictures are scaled",
     )
     max_pictures: Annotated[int, Feeds("media", "max_pictures")] = Field(
-        _MEDIA.max_pictures, description="most pictures of one request"
+        default=_MEDIA.max_pictures, description="most pictures of one request"
     )
     media_root: Annotated[Path | None, Feeds("media", "media_root")] = Field(
-        _MEDIA.media_root, description="folder below which `file://` pictures may be read; unset: none may"
+        default=_MEDIA.media_root, description="folder below which `file://` pictures may be read; unset: none may"
     )
     allow_fetch: Annotated[bool, Feeds("media", "allow_fetch")] = Field(
-        _MEDIA.allow_fetch, description="fetch `http(s)://` pictures; private addresses stay refused"
+        default=_MEDIA.allow_fetch, description="fetch `http(s)://` pictures; private addresses stay refused"
     )
     fetch_timeout_seconds: Annotated[float, Feeds("media", "fetch_timeout_seconds")] = Field(
-        _MEDIA.fetch_timeout_seconds, description="longest wait for a fetched picture"
+        default=_MEDIA.fetch_timeout_seconds, description="longest wait for a fetched picture"
     )
 
     host: Annotated[str, Feeds("server", "host")] = Field(
-        _SERVER.host, description="address to listen on; another than loopback makes an API key unless there is one"
+        default=_SERVER.host,
+        description="address to listen on; another than loopback makes an API key unless there is one",
     )
-    port: Annotated[int, Feeds("server", "port")] = Field(_SERVER.port, description="port to listen on; 0: a free one")
+    port: Annotated[int, Feeds("server", "port")] = Field(
+        default=_SERVER.port, description="port to listen on; 0: a free one"
+    )
     api_key: Annotated[_Words, Feeds("server", "api_keys")] = Field(
-        _SERVER.api_keys, description="keys that callers must show; several are separated by commas"
+        default=_SERVER.api_keys, description="keys that callers must show; several are separated by commas"
     )
     open: Annotated[bool, Feeds("server", "open")] = Field(
-        _SERVER.open, description="no key needed, whatever the address: anyone who reaches the port may ask"
+        default=_SERVER.open, description="no key needed, whatever the address: anyone who reaches the port may ask"
     )
-    page: Annotated[bool, Feeds("server", "page")] = Field(_SERVER.page, description="serve the page at /")
+    page: Annotated[bool, Feeds("server", "page")] = Field(default=_SERVER.page, description="serve the page at /")
     max_body_size: Annotated[ByteSize, Feeds("server", "max_body_bytes")] = Field(
-        ByteSize(_SERVER.max_body_bytes), description="largest request body"
+        default=ByteSize(_SERVER.max_body_bytes), description="largest request body"
     )
     cors_origin: Annotated[_Words, Feeds("server", "cors_origins")] = Field(
-        _SERVER.cors_origins, description="web origins whose pages may call the API; several by commas"
+        default=_SERVER.cors_origins, description="web origins whose pages may call the API; several by commas"
     )
 
-    offline: Annotated[bool, Feeds(None, "offline")] = Field(False, description="no egress at all, whatever else says")
-    log_format: Annotated[LogFormat, Feeds(None, "log_format")] = Field(
-        "auto", description="human or json lines; auto: human in a terminal"
+    offline: Annotated[bool, Feeds(None, "offline")] = Field(
+        default=False, description="no egress at all, whatever else says"
     )
-    log_level: Annotated[LogLevel, Feeds(None, "log_level")] = Field("info", description="least level that is logged")
+    log_format: Annotated[LogFormat, Feeds(None, "log_format")] = Field(
+        default="auto", description="human or json lines; auto: human in a terminal"
+    )
+    log_level: Annotated[LogLevel, Feeds(None, "log_level")] = Field(
+        default="info", description="least level that is logged"
+    )
 
 
 SETTINGS = Settings.model_fields
@@ -226,6 +236,7 @@ class Effective:
 
     settings: Settings
     origins: Mapping[str, str]
+    file: Path | None = None
 
     @property
     def config(self) -> Config:
@@ -253,6 +264,12 @@ class Effective:
             return ", ".join(MASK for _ in value) or "none"
         return spelled(value, is_automatic=_Auto in SETTINGS[name].metadata)
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables under which another process comes to the same settings, secrets too."""
+        given = (name for name in SETTINGS if self.origins[name] != "default")
+        variables = {variable_of(name): _for_machines(getattr(self.settings, name)) for name in given}
+        return variables | ({"FLASHSIGHT_CONFIG": str(self.file.absolute())} if self.file is not None else {})
+
     def _in_own_name(self, error: ConfigError) -> ConfigError:
         name = next((name for name in SETTINGS if feeds(name).field == error.param), None)
         if name is None or error.param is None:
@@ -274,6 +291,12 @@ def spelled(value: object, *, is_automatic: bool = False) -> str:
     return str(value)
 
 
+def _for_machines(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "auto" if value is None else str(value)
+
+
 def read_settings(flags: Mapping[str, object] | None = None, *, file: Path | None = None) -> Effective:
     """Read all sources once. `flags` holds only what was given; `file` is as `settings_file` says.
 
@@ -281,7 +304,8 @@ def read_settings(flags: Mapping[str, object] | None = None, *, file: Path | Non
     """
     origins = dict.fromkeys(SETTINGS, "default")
     merged: dict[str, object] = {}
-    for layer in (_file_layer(file), _environment_layer(), _flag_layer(flags or {})):
+    path = settings_file(file)
+    for layer in (_file_layer(path), _environment_layer(), _flag_layer(flags or {})):
         for name, (value, origin) in layer.items():
             merged[name] = value
             origins[name] = origin
@@ -289,7 +313,7 @@ def read_settings(flags: Mapping[str, object] | None = None, *, file: Path | Non
         settings = Settings(**merged)  # type: ignore[arg-type]
     except ValidationError as error:
         raise _first_fault(error, origins) from None
-    effective = Effective(settings, origins)
+    effective = Effective(settings, origins, path)
     _ = effective.config
     return effective
 
@@ -308,8 +332,7 @@ def settings_file(file: Path | None = None) -> Path | None:
 _Layer = dict[str, tuple[object, str]]
 
 
-def _file_layer(file: Path | None) -> _Layer:
-    path = settings_file(file)
+def _file_layer(path: Path | None) -> _Layer:
     if path is None:
         return {}
     try:

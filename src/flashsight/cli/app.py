@@ -1,0 +1,59 @@
+"""The tree of commands, and what an error looks like to whoever typed one. Does no work itself."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from flashsight import __version__
+from flashsight.cli.ask import ask
+from flashsight.cli.background import logs, status, stop
+from flashsight.cli.doctor import doctor
+from flashsight.cli.reference import reference
+from flashsight.cli.serve import serve
+from flashsight.cli.settings import config
+from flashsight.cli.terminal import EXIT_INTERRUPTED, exit_status, show_error
+from flashsight.core.errors import FlashSightError
+
+app = typer.Typer(
+    name="flashsight",
+    help="A vision-language model behind a page, an API and this command line. 看图问答:网页、接口、命令行,全离线。",
+    epilog="Exit status: 0 done · 1 failed · 2 wrong use or setting · 3 refused · 4 server not reachable · 130 Ctrl-C",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def version() -> None:
+    """Print the version. 显示版本。
+
+    \b
+    flashsight version
+    """
+    print(__version__)
+
+
+app.command()(serve)
+app.command()(ask)
+app.command()(doctor)
+app.command()(config)
+app.command()(status)
+app.command()(stop)
+app.command()(logs)
+app.command(hidden=True)(reference)
+
+
+def run() -> None:
+    """Run the command that the process was started with."""
+    try:
+        app()
+    except FlashSightError as error:
+        show_error(error)
+        sys.exit(exit_status(error))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,153 @@
+"""From a Config to the parts that answer: the one place that knows them all. Listens on nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flashsight.core.config import Config, ModelConfig
+from flashsight.core.errors import CheckpointError
+from flashsight.engine.blocks import BlockPool
+from flashsight.engine.device import measure_memory
+from flashsight.engine.engine import Engine
+from flashsight.engine.memory import LargestPicture, MemoryPlan, plan_memory
+from flashsight.engine.pictures import PictureCache
+from flashsight.engine.prefix import PrefixCache
+from flashsight.engine.runner import Runner
+from flashsight.engine.sampler import Sampler
+from flashsight.engine.scheduler import Scheduler
+from flashsight.models.attention.layout import KVCache
+from flashsight.models.attention.sdpa import SdpaBackend
+from flashsight.models.loading import LoadedModel, checkpoint_folder, load_model
+from flashsight.models.storage import verify_files
+from flashsight.processing.media import MediaGate
+from flashsight.processing.pixels import PixelPath
+from flashsight.processing.processor import Processor
+from flashsight.service import ChatObserver, ChatService
+from flashsight.service.local import LocalBackend
+
+MAX_HASHED_BYTES = 1 << 30
+"""Files beyond this are not hashed at every start; `flashsight doctor` does it when asked."""
+
+Enter = Callable[[str], None]
+"""Called with the name of each phase as it begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalParts:
+    """What answers in this process. The engine's thread runs; `engine.stop()` ends it."""
+
+    loaded: LoadedModel
+    processor: Processor
+    engine: Engine
+    plan: MemoryPlan
+    backend: LocalBackend
+
+
+def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalParts:
+    """Load the model, plan the memory, start the engine.
+
+    Raises CheckpointError or ConfigError with the way out.
+    """
+    enter("checking the model's files")
+    check_files(config.model)
+    enter("reading weights")
+    loaded = load_model(config.model, progress=_percent(enter))
+    enter("planning memory")
+    plan = plan_of(config, loaded)
+    processor = Processor(loaded.files, config.media)
+    engine = build_engine(config, loaded, plan, processor)
+    enter("first run")
+    engine.start()
+    backend = LocalBackend(
+        processor,
+        engine,
+        context_tokens=plan.limits.context_tokens,
+        vocabulary_size=loaded.model.shape.vocab_size,
+    )
+    return LocalParts(loaded=loaded, processor=processor, engine=engine, plan=plan, backend=backend)
+
+
+def build_chat(config: Config, parts: LocalParts, *, observers: Sequence[ChatObserver] = ()) -> ChatService:
+    """The one road over the parts: gate, backend, limits."""
+    return ChatService(
+        MediaGate(config.media, offline=config.offline),
+        parts.backend,
+        model=config.model.served_name,
+        max_pictures=config.media.max_pictures,
+        observers=observers,
+    )
+
+
+def check_files(model: ModelConfig) -> None:
+    """Raise CheckpointError with everything that is wrong with the checkpoint's files."""
+    folder = checkpoint_folder(model)
+    if model.load_format == "dummy" or _num_bytes(folder) > MAX_HASHED_BYTES:
+        return
+    problems = verify_files(folder)
+    if problems:
+        raise CheckpointError(f"the model's files are damaged: {'; '.join(problems)}. Copy them again")
+
+
+def plan_of(config: Config, loaded: LoadedModel) -> MemoryPlan:
+    """Settle where every byte goes, the weights lying on the device already."""
+    shape = loaded.model.shape
+    return plan_memory(
+        config.engine,
+        shape,
+        memory=measure_memory(loaded.device, held_bytes=loaded.weight_bytes),
+        weight_bytes=loaded.weight_bytes,
+        value_bytes=loaded.dtype.itemsize,
+        largest=LargestPicture.of(config.media, shape),
+    )
+
+
+def build_engine(config: Config, loaded: LoadedModel, plan: MemoryPlan, processor: Processor) -> Engine:
+    """Put the engine together; it is not started."""
+    shape = loaded.model.shape
+    pool = BlockPool(plan.num_blocks, plan.block_size)
+    scheduler = Scheduler(
+        plan.limits,
+        pool,
+        PrefixCache(pool, enabled=config.engine.prefix_cache),
+        PictureCache(plan.picture_cache_bytes, bytes_per_token=plan.feature_bytes_per_token),
+        clock=time.monotonic,
+    )
+    cache = KVCache.allocate(
+        num_layers=shape.num_layers,
+        num_blocks=plan.num_blocks,
+        block_size=plan.block_size,
+        num_kv_heads=shape.num_kv_heads,
+        head_size=shape.head_size,
+        dtype=loaded.dtype,
+        device=loaded.device,
+    )
+    runner = Runner(
+        model=loaded.model,
+        backend=SdpaBackend(),
+        cache=cache,
+        pixel_path=PixelPath(processor.settings),
+        step_tokens=plan.limits.step_tokens,
+    )
+    sampler = Sampler(vocab_size=shape.vocab_size, max_sequences=plan.limits.max_sequences, device=loaded.device)
+    return Engine(scheduler=scheduler, runner=runner, sampler=sampler, decode_threads=config.engine.decode_threads)
+
+
+def _percent(enter: Enter) -> Callable[[int, int], None]:
+    """Turn a report of bytes into a phase, once every tenth."""
+    shown = 0
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown
+        tenths = done * 10 // max(1, total)
+        if tenths > shown:
+            shown = tenths
+            enter(f"reading weights, {tenths * 10} %")
+
+    return report
+
+
+def _num_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
