@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from flashsight.bench.comparison import compare, ratios
 from flashsight.bench.load import Workload, run_load
 from flashsight.bench.measure import Measured, percentile, summarise, table
 from flashsight.bench.pictures import PictureSource, smooth_jpeg
@@ -77,3 +78,23 @@ async def test_a_refused_answer_is_counted_and_the_load_goes_on() -> None:
     row = await run_load(Scripted(refuse=True), workload, seed=7, progress=lambda *step: steps.append(step))
     assert (row.num_answers, row.num_failed) == (4, 2)
     assert steps[-1] == (6, 6)
+
+
+async def test_both_systems_of_a_comparison_see_the_same_pictures_in_turn() -> None:
+    seen: dict[str, list[bytes]] = {"a": [], "b": []}
+
+    class Recording(Scripted):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        async def answer(self, picture: bytes, prompt: str, num_tokens: int) -> Measured:
+            seen[self.name].append(picture)
+            return measured(0.1 if self.name == "a" else 0.3, 1.1 if self.name == "a" else 2.3)
+
+    result = await compare(Recording("a"), Recording("b"), Workload(size=32, num_requests=2), rounds=3, seed=5)
+    assert seen["a"] == seen["b"]
+    assert len(set(seen["a"])) == 7
+    assert result.first_token == pytest.approx(3.0)
+    assert result.decode == pytest.approx(2.0)
+    assert "3.00x" in ratios([result])

@@ -26,7 +26,7 @@ def test_int8_is_off_by_half_a_step_of_its_row_at_most(rows: int, columns: int, 
     weight = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)) * size
     restored = dequantise(*quantise(weight))
     step = weight.abs().amax(dim=1, keepdim=True) / 127
-    assert ((weight - restored).abs() <= step * 0.5001).all()
+    assert ((weight - restored).abs() <= step * 0.505).all()
 
 
 def test_int8_keeps_rows_of_zeros_and_shapes_of_convolutions() -> None:
@@ -97,3 +97,28 @@ def test_without_a_manifest_headers_are_still_checked(tiny_checkpoint: Path, tmp
     (tmp_path / "model.safetensors").write_bytes(b"not a checkpoint")
     assert len(verify_files(tmp_path)) == 1
     assert len(verify_files(tmp_path / "nowhere")) == 1
+
+
+def test_few_rows_read_the_stored_int8_and_give_the_same_answer(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    model = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="bfloat16")).model
+    linear = model.text.blocks[1].qkv
+    assert linear.int8 is not None
+    x_few = torch.randn(3, 64, generator=torch.Generator().manual_seed(0))
+    few, many = linear(x_few).float(), linear(x_few.repeat(20, 1))[:3].float()
+    torch.testing.assert_close(few, many, atol=2e-2, rtol=2e-2)
+    exact = x_few.bfloat16().float() @ dequantise(linear.int8, linear.int8_scale).T + linear.bias.float()
+    torch.testing.assert_close(few, exact, atol=1e-2, rtol=1e-2)
+
+
+def test_training_forgets_the_stored_int8(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    model = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="bfloat16")).model
+    assert all(block.down.int8 is not None for block in model.text.blocks)
+    model.train()
+    assert all(block.down.int8 is None for block in model.text.blocks)
+
+
+def test_scales_are_exact_in_bfloat16() -> None:
+    _, scale = quantise(torch.randn(64, 32))
+    assert torch.equal(scale.bfloat16().float(), scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flashsight.bench.measure import Measured, Row, summarise
 from flashsight.bench.pictures import PictureSource
@@ -36,27 +36,51 @@ class Workload:
         return f"{self.size} px, {clients}, {self.num_tokens} tokens{same}"
 
 
+@dataclass(slots=True)
+class Collected:
+    """What came back from a load: the answers, how many were refused, and the wall seconds it took."""
+
+    answers: list[Measured] = field(default_factory=list)
+    failures: list[FlashSightError] = field(default_factory=list)
+    wall_seconds: float = 0.0
+
+    def row(self, target: Target, workload: Workload) -> Row:
+        """Sum up; raise the first failure if nothing was answered."""
+        if not self.answers and self.failures:
+            raise self.failures[0]
+        return summarise(target.name, workload.name, self.answers, self.wall_seconds, len(self.failures))
+
+
 async def run_load(target: Target, workload: Workload, *, seed: int, progress: Progress | None = None) -> Row:
     """Warm the target up with one answer, put the workload on it, and return its row."""
     source = PictureSource(workload.size, seed=seed, same=workload.same_picture)
     await target.answer(source.next(), workload.prompt, 2)
+    collected = Collected()
+    await put_load(target, workload, source, collected, progress=progress)
+    return collected.row(target, workload)
+
+
+async def put_load(
+    target: Target,
+    workload: Workload,
+    source: PictureSource,
+    into: Collected,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Ask workload.num_requests times and add what comes back to `into`."""
     pictures = [source.next() for _ in range(workload.num_requests)]
-    answers: list[Measured] = []
-    failures: list[FlashSightError] = []
 
     async def client() -> None:
         while pictures:
             picture = pictures.pop()
             try:
-                answers.append(await target.answer(picture, workload.prompt, workload.num_tokens))
+                into.answers.append(await target.answer(picture, workload.prompt, workload.num_tokens))
             except FlashSightError as error:
-                failures.append(error)
+                into.failures.append(error)
             if progress is not None:
-                progress(len(answers) + len(failures), workload.num_requests)
+                progress(workload.num_requests - len(pictures), workload.num_requests)
 
     start = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(workload.num_clients)))
-    wall_seconds = time.perf_counter() - start
-    if not answers:
-        raise failures[0]
-    return summarise(target.name, workload.name, answers, wall_seconds, len(failures))
+    into.wall_seconds += time.perf_counter() - start

@@ -53,7 +53,7 @@ class ServiceTarget:
         start = time.perf_counter()
         first, usage = None, None
         sampling = Sampling(temperature=0.0, max_tokens=num_tokens, ignore_eos=True)
-        async with aclosing(self.backend.stream(_conversation(picture, prompt), sampling)) as deltas:
+        async with aclosing(self.backend.stream(conversation_about(picture, prompt), sampling)) as deltas:
             async for delta in deltas:
                 if first is None and isinstance(delta, TextDelta | ReasoningDelta) and delta.text:
                     first = time.perf_counter() - start
@@ -105,7 +105,8 @@ class HttpTarget:
         await self._client.aclose()
 
 
-def _conversation(picture: bytes, prompt: str) -> Conversation:
+def conversation_about(picture: bytes, prompt: str) -> Conversation:
+    """Return one question about one JPEG."""
     with Image.open(io.BytesIO(picture), formats=["JPEG"]) as header:
         width, height = header.size
     digest = hashlib.sha256(picture).hexdigest()

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 from flashsight.core.errors import CheckpointError
 
 # Pictures that nano is trained on lie between these areas; its processor scales every other one into the range.
-MIN_PIXELS = 224 * 224
-MAX_PIXELS = 672 * 672
+MIN_PIXELS = 336 * 448
+MAX_PIXELS = 448 * 672
 
 PATCH = 14
 MERGE = 2
@@ -48,7 +48,7 @@ def token_id(tokenizer: Tokenizer, text: str) -> int:
 
 
 def model_config(
-    tokenizer: Tokenizer, *, vision: dict[str, Any] | None = None, text: dict[str, Any] | None = None
+    tokenizer: Tokenizer, vision: dict[str, Any] | None = None, text: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """config.json of a checkpoint of nano's shape (Hugging Face layout, model_type glm4v)."""
     text, vision = text or TEXT, vision or VISION

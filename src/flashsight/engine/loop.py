@@ -240,30 +240,28 @@ class Loop:
     def _finish_step(self, plan: Plan, asking: Sequence[Request], sampled: Sampled, now: float) -> None:
         tokens: dict[SequenceId, int] = {}
         for row, request in enumerate(asking):
-            if row in sampled.broken:
-                self._fault_row(request, "its logits are not numbers, or allow no token")
-            elif self._observe(request, sampled.tokens[row]):
-                tokens[request.sequence.id] = sampled.tokens[row]
-        self._scheduler.commit(plan, tokens, {request.sequence.id for request in asking if request.state.is_complete})
+            token, is_broken = sampled.tokens[row], row in sampled.broken
+            if not is_broken and token not in request.sequence.sampling.stop_ids:
+                request.state.observe(token)
+            if is_broken or request.state.error is not None:
+                self._fail_row(request)
+            else:
+                tokens[request.sequence.id] = token
+        complete = {sequence_id for sequence_id in tokens if self._requests[sequence_id].state.is_complete}
+        self._scheduler.commit(plan, tokens, complete)
         for row, request in enumerate(asking):
             if request.sequence.id in tokens:
                 self._publish(request, sampled, row, now)
 
-    def _observe(self, request: Request, token: int) -> bool:
-        if token in request.sequence.sampling.stop_ids:
-            return True
-        try:
-            request.state.observe(token)
-        except Exception:
-            _log.exception("a grammar refused its own token", extra={"request_ids": [request.request_id]})
-            self._fault_row(request, "its grammar failed")
-            return False
-        return True
-
-    def _fault_row(self, request: Request, what: str) -> None:
-        self._num_faults += 1
-        _log.error("a sequence failed: %s", what, extra={"request_ids": [request.request_id]})
-        self._fail(request.sequence, _fault_of(request))
+    def _fail_row(self, request: Request) -> None:
+        """End one sequence of a step: its grammar gave up, or its logits are not numbers."""
+        error = request.state.error
+        if not isinstance(error, FlashSightError):
+            self._num_faults += 1
+            said = {"request_ids": [request.request_id]}
+            _log.error("a row cannot be sampled: its logits are not numbers", exc_info=error, extra=said)
+            error = _fault_of(request)
+        self._fail(request.sequence, error)
 
     def _publish(self, request: Request, sampled: Sampled, row: int, now: float) -> None:
         sequence, token = request.sequence, sampled.tokens[row]

@@ -9,7 +9,6 @@ top_k, top_p (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, over what 
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.core.types import TokenConstraint, TokenLogprob, TokenSampling
-
-_log = logging.getLogger(__name__)
 
 _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
@@ -42,6 +39,8 @@ class SamplingState:
         self.is_counting = (
             sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
         )
+        self.error: Exception | None = None
+        """Why the grammar gave up, if it did; the sequence cannot go on."""
         self._generator: np.random.Generator | None = None
         if not self.is_greedy:
             seed = None if sampling.seed is None else sampling.seed % 2**64
@@ -71,7 +70,10 @@ class SamplingState:
             self._seen[place] = token
             self._counts[place] += 1
         if self.sampling.constraint is not None:
-            self.sampling.constraint.advance(token)
+            try:
+                self.sampling.constraint.advance(token)
+            except Exception as error:
+                self.error = error
 
     def draw(self) -> float:
         """A uniform number of [0, 1), the next one of this sequence's own generator."""
@@ -254,9 +256,9 @@ class Sampler:
             assert constraint is not None, "a constrained row has a constraint"
             try:
                 constraint.write_mask(words[place])
-            except Exception:
+            except Exception as error:
                 # A grammar that gives up must not take its neighbours along: its row is broken, theirs are not.
-                _log.exception("a grammar failed to write its mask")
+                batch.states[row].error = error
                 words[place] = 0
         bits = (torch.from_numpy(words).to(self._device).unsqueeze(-1) >> self._shifts) & 1
         return bits.flatten(1)[:, : self._vocab_size].bool()

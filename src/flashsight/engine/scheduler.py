@@ -147,6 +147,9 @@ class Scheduler:
         prefills = [] if encodes else self._plan_prefills(self.limits.step_tokens - len(decodes))
         if self._has_just_encoded and not prefills:
             encodes = self._feed.encodes(self._running)
+        if not prefills and not encodes and self._feed.finds_no_room(self._running):
+            # What holds the room must be used up, however short the chunk.
+            prefills = self._plan_prefills(self.limits.step_tokens - len(decodes), shortest_cut=1)
         self._has_just_encoded = bool(encodes)
         self._tally.add("encoder_calls", bool(encodes))
         return Plan(
@@ -251,7 +254,7 @@ class Scheduler:
 
     # --- prefill ---------------------------------------------------------------------------------------------
 
-    def _plan_prefills(self, budget: int) -> list[Chunk]:
+    def _plan_prefills(self, budget: int, shortest_cut: int = SHORTEST_CUT) -> list[Chunk]:
         chunks: list[Chunk] = []
         in_flight: set[bytes] = set()
         for sequence in self._running:
@@ -262,7 +265,7 @@ class Scheduler:
             self._adopt(sequence)
             if self._should_wait_for(in_flight, sequence):
                 continue
-            start, end = sequence.num_computed, self._reach(sequence, budget)
+            start, end = sequence.num_computed, self._reach(sequence, budget, shortest_cut)
             sequence.phase = Phase.PREFILL if end > start else Phase.PICTURES
             if end > start:
                 self._note_first_chunk(sequence)
@@ -278,7 +281,7 @@ class Scheduler:
             sequence.num_prompt_cached = sequence.num_cached
             self._tally.record_prefix(sequence)
 
-    def _reach(self, sequence: Sequence, budget: int) -> int:
+    def _reach(self, sequence: Sequence, budget: int, shortest_cut: int) -> int:
         """How far the next chunk goes: to the budget, the end, or the first picture whose features are not there."""
         start = sequence.num_computed
         end = min(len(sequence), start + budget)
@@ -287,7 +290,7 @@ class Scheduler:
                 break
             if self.pictures.state(picture.key) is not PictureState.ENCODED:
                 cut = max(start, picture.start)
-                return cut if cut - start >= SHORTEST_CUT else start
+                return cut if cut - start >= shortest_cut else start
         return end
 
     def _adopt(self, sequence: Sequence) -> None:

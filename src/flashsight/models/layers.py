@@ -6,9 +6,13 @@ the residual stream stay float32 while the matrices run in float16, and under au
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+FEW_ROWS = 8
 
 
 class RMSNorm(nn.Module):
@@ -26,11 +30,35 @@ class RMSNorm(nn.Module):
 
 
 class Linear(nn.Linear):
-    """nn.Linear that takes its input in any dtype."""
+    """nn.Linear that takes its input in any dtype, and on a CPU reads a few rows' matrix in the form it was stored in.
+
+    A CPU decodes as fast as it reads weights: half the bytes are nearly half the time. For more than FEW_ROWS rows
+    full numbers are faster. Both are the same matrix; only what was int8 in the checkpoint is ever read as int8.
+    """
+
+    int8: Tensor | None = None
+    int8_scale: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x @ weight.T + bias in the weight's dtype."""
-        return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+        x = x.to(self.weight.dtype)
+        if self.int8 is None or self.int8_scale is None or x.shape[0] > FEW_ROWS:
+            return F.linear(x, self.weight, self.bias)
+        y: Tensor = torch._weight_int8pack_mm(x.contiguous(), self.int8, self.int8_scale)
+        return y if self.bias is None else y + self.bias
+
+    def allocate_int8(self) -> tuple[Tensor, Tensor]:
+        """Make room for the int8 form and return (int8 [O, I], scale [O]); both must be filled before the next call."""
+        if self.int8 is None or self.int8_scale is None:
+            self.int8 = torch.empty_like(self.weight, dtype=torch.int8)
+            self.int8_scale = torch.empty_like(self.weight[:, 0])
+        return self.int8, self.int8_scale
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch training mode; weights that will change are no longer what was stored."""
+        if mode:
+            self.int8 = self.int8_scale = None
+        return super().train(mode)
 
 
 def swiglu(gate_up: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from flashsight.core.config import Device, Dtype, ModelConfig
 from flashsight.core.errors import CheckpointError, ConfigError
 from flashsight.models.glm4v.config import Glm4vConfig, read_config
 from flashsight.models.glm4v.model import Glm4v, set_dtype
-from flashsight.models.glm4v.weights import Row, as_checkpoint, from_checkpoint, name_table
+from flashsight.models.glm4v.weights import Row, as_checkpoint, from_checkpoint, keep_int8, name_table
 from flashsight.models.storage import SCALE_SUFFIX, Shape, Shard, dequantise, find_shards, read_shard
 
 BUILT_IN: Final = ("nano", "glm-4.6v-flash")
@@ -195,16 +195,22 @@ def _fill(model: Glm4v, shards: list[Shard], progress: Progress) -> None:
             with torch.no_grad(), safe_open(shard.path, framework="pt", device="cpu") as file:
                 for name in shard.tensors:
                     if name in rows:
-                        from_checkpoint(model, rows[name], _read(file, name))
+                        _fill_row(model, rows[name], file)
                     done += shard.tensor_bytes(name)
                     progress(done, total)
         except (OSError, SafetensorError):
             raise CheckpointError(f"{shard.path} could not be read; check the disk") from None
 
 
-def _read(file: safe_open, name: str) -> Tensor:
-    weight: Tensor = file.get_tensor(name)
-    return dequantise(weight, file.get_tensor(name + SCALE_SUFFIX)) if weight.dtype is torch.int8 else weight
+def _fill_row(model: Glm4v, row: Row, file: safe_open) -> None:
+    weight: Tensor = file.get_tensor(row.checkpoint)
+    if weight.dtype is not torch.int8:
+        from_checkpoint(model, row, weight)
+        return
+    scale: Tensor = file.get_tensor(row.checkpoint + SCALE_SUFFIX)
+    from_checkpoint(model, row, dequantise(weight, scale))
+    if model.device.type == "cpu" and model.dtype is torch.bfloat16 and hasattr(torch, "_weight_int8pack_mm"):
+        keep_int8(model, row, weight, scale)
 
 
 def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:

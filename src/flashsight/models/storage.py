@@ -26,6 +26,7 @@ INT8_METHOD = "flashsight-int8"
 SCALE_SUFFIX = "_scale"
 MANIFEST = "manifest.json"
 MAX_HEADER_BYTES = 100_000_000
+MIN_SCALE = 2.0**-100
 LFS_MAGIC = b"version "
 
 DTYPE_BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
@@ -110,9 +111,13 @@ def find_shards(folder: Path) -> list[Path]:
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (int8 weight, float32 scale [O]) with one scale per output channel, the first axis."""
+    """Return (int8 weight, float32 scale [O]) with one scale per output channel, the first axis.
+
+    Scales are rounded up to 8 significant bits, so that a bfloat16 kernel multiplies by the very same number.
+    """
     rows = weight.detach().float().flatten(1)
-    scale = rows.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / 127
+    mantissa, exponent = torch.frexp(rows.abs().amax(dim=1) / 127)
+    scale = torch.ldexp((mantissa * 256).ceil() / 256, exponent).clamp_min(MIN_SCALE)
     quantised = (rows / scale[:, None]).round().clamp(-127, 127).to(torch.int8)
     return quantised.view(weight.shape), scale
 
@@ -143,18 +148,19 @@ def write_checkpoint(
     _write_json(folder / "config.json", content)
     for stale in folder.glob("*.safetensors"):
         stale.unlink()
-    shards = _split(tensors, max_shard_bytes)
     index = folder / "model.safetensors.index.json"
     index.unlink(missing_ok=True)
+    shards = _split(tensors, max_shard_bytes)
+    names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
     if len(shards) == 1:
-        save_file(shards[0], folder / "model.safetensors", metadata={"format": "pt"})
+        names = ["model.safetensors"]
     else:
-        names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
-        for name, shard in zip(names, shards, strict=True):
-            save_file(shard, folder / name, metadata={"format": "pt"})
         total = sum(tensor.nbytes for tensor in tensors.values())
         weight_map = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
         _write_json(index, {"metadata": {"total_size": total}, "weight_map": weight_map})
+    for name, shard in zip(names, shards, strict=True):
+        save_file(shard, folder / name, metadata={"format": "pt"})
+        (folder / name).chmod(0o644)
     write_manifest(folder)
 
 
@@ -220,7 +226,8 @@ def _split(tensors: Mapping[str, Tensor], max_shard_bytes: int) -> list[dict[str
     shards: list[dict[str, Tensor]] = [{}]
     num_bytes = 0
     for name, tensor in tensors.items():
-        if shards[-1] and num_bytes + tensor.nbytes > max_shard_bytes:
+        is_full = num_bytes + tensor.nbytes > max_shard_bytes
+        if shards[-1] and is_full and not name.endswith(SCALE_SUFFIX):  # a scale stays beside its weight
             shards.append({})
             num_bytes = 0
         shards[-1][name] = tensor.detach().cpu().contiguous()

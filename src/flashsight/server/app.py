@@ -21,7 +21,7 @@ from flashsight.server.errors import error_response, method_not_allowed, not_fou
 from flashsight.server.fields import FIELDS
 from flashsight.server.frontdoor import Capped, Guarded, Named
 from flashsight.server.metrics import Metrics
-from flashsight.server.operations import operations_router
+from flashsight.server.operations import add_operations
 from flashsight.server.page import page_endpoint, read_page
 from flashsight.server.protocol import ChatBody
 from flashsight.service import Readiness
@@ -42,7 +42,7 @@ def build_app(
     page: the folder with index.html, public as it is; None serves the API only.
     """
     app = FastAPI(title="FlashSight", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(operations_router(readiness, metrics))
+    add_operations(app, readiness, metrics)
     app.add_api_route(
         CHAT_PATH, chat_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response, openapi_extra={}
     )

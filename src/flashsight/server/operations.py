@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
 
 from flashsight.core.errors import ModelNotFound
@@ -15,28 +15,27 @@ from flashsight.service import Readiness
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def operations_router(readiness: Readiness, metrics: Metrics) -> APIRouter:
-    """Return the router; every route reads `readiness` as it is at that moment."""
-    router = APIRouter()
+def add_operations(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
+    """Add the routes; each reads `readiness` as it is at that moment."""
     created = int(time.time())
 
-    @router.get("/health", tags=["operations"])
+    @app.get("/health", tags=["operations"])
     async def health() -> Response:
         """Return 200 as long as the process can serve or is on its way; 503 only when loading has failed."""
         return JSONResponse(_state(readiness), status_code=503 if readiness.has_failed else 200)
 
-    @router.get("/ready", tags=["operations"])
+    @app.get("/ready", tags=["operations"])
     async def ready() -> Response:
         """Return 200 when requests are answered, 503 before and while stopping."""
         readiness.require()
         return JSONResponse(_state(readiness))
 
-    @router.get("/v1/models", tags=["models"])
+    @app.get("/v1/models", tags=["models"])
     async def list_models() -> dict[str, Any]:
         """List the one model that is served."""
         return {"object": "list", "data": [_model(readiness.require().chat.model, created)]}
 
-    @router.get("/v1/models/{model:path}", tags=["models"])
+    @app.get("/v1/models/{model:path}", tags=["models"])
     async def retrieve_model(model: str) -> dict[str, Any]:
         """Describe the served model."""
         served = readiness.require().chat.model
@@ -44,17 +43,15 @@ def operations_router(readiness: Readiness, metrics: Metrics) -> APIRouter:
             raise ModelNotFound(f"this server serves {served!r} only", param="model")
         return _model(served, created)
 
-    @router.get("/v1/plan", tags=["operations"])
+    @app.get("/v1/plan", tags=["operations"])
     async def plan() -> dict[str, Any]:
         """Return the memory plan that was made before the first request."""
         return plain(readiness.require().plan())
 
-    @router.get("/metrics", tags=["operations"], response_class=Response)
+    @app.get("/metrics", tags=["operations"], response_class=Response)
     async def exposition() -> Response:
         """Return counters and gauges in Prometheus' text format."""
         return Response(metrics.render(), media_type=_EXPOSITION)
-
-    return router
 
 
 def _state(readiness: Readiness) -> dict[str, Any]:

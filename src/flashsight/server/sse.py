@@ -99,16 +99,13 @@ class EventStream(Response, Generic[Item]):
         self,
         items: AsyncGenerator[Item, None],
         encode: Callable[[Item], Iterator[dict[str, Any]]],
-        *,
-        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
-        slow_reader_seconds: float = SLOW_READER_SECONDS,
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._items = items
         self._encode = encode
-        self._keep_alive_seconds = keep_alive_seconds
-        self._slow_reader_seconds = slow_reader_seconds
+        self._keep_alive_seconds = KEEP_ALIVE_SECONDS
+        self._slow_reader_seconds = SLOW_READER_SECONDS
         self._first: asyncio.Task[Item | None] | None = None
         self._sent_at = 0.0
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -154,26 +154,23 @@ class ChatService:
 
     async def _admit(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """Pass all pictures through the gate at once; the first bad one, in the request's order, is reported."""
-        tasks = {
-            part: asyncio.create_task(self._gate.admit(part))
-            for message in messages
-            for part in message.parts
-            if isinstance(part, PictureRef)
-        }
+        refs = [part for message in messages for part in message.parts if isinstance(part, PictureRef)]
+        tasks = [asyncio.create_task(self._gate.admit(ref)) for ref in refs]
         try:
-            admitted = {part: await task for part, task in tasks.items()}
+            admitted = iter([await task for task in tasks])
         finally:
-            for task in tasks.values():
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         return tuple(_past_the_gate(message, admitted) for message in messages)
 
 
-def _past_the_gate(message: Message, admitted: dict[PictureRef, Media]) -> Message:
+def _past_the_gate(message: Message, admitted: Iterator[Media]) -> Message:
+    """Put the next admitted pictures in the places of the message's references."""
     parts: list[TextPart | PictureRef | PicturePart] = []
     for part in message.parts:
         if isinstance(part, PictureRef):
-            parts.append(PicturePart(media=admitted[part], detail=part.detail, param=part.param))
+            parts.append(PicturePart(media=next(admitted), detail=part.detail, param=part.param))
         else:
             parts.append(part)
     return Message(role=message.role, parts=tuple(parts))

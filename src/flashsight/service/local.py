@@ -6,15 +6,16 @@ Conversation -> Processor -> ModelInput -> engine (one sequence a choice) -> Ans
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
-from flashsight.core.errors import PromptTooLong, RequestError
+from flashsight.core.errors import PromptTooLong, RequestError, SchemaError
 from flashsight.core.types import (
     Constraint,
     Conversation,
     Delta,
+    JsonConstraint,
     ModelInput,
     PicturePart,
     PromptStats,
@@ -25,7 +26,8 @@ from flashsight.core.types import (
     TokenSampling,
     Usage,
 )
-from flashsight.processing.tokenizer import Tokenizer
+from flashsight.processing.grammar import GrammarCompiler
+from flashsight.processing.processor import Processor
 from flashsight.service.merge import merged
 from flashsight.service.writer import AnswerWriter
 
@@ -39,26 +41,13 @@ class TokenEngine(Protocol):
         """Yield one sequence's events; closing the generator early aborts the sequence."""
 
 
-class PromptMaker(Protocol):
-    """What a Processor does for an answer. Both methods take a while: they run on threads."""
-
-    tokenizer: Tokenizer
-
-    def prepare(self, conversation: Conversation) -> ModelInput:
-        """Return the prompt."""
-
-    def constrain(self, constraint: Constraint, *, thinking: bool) -> Callable[[], TokenConstraint]:
-        """Compile once; each call of what is returned gives one sequence's own grammar. Raises SchemaError."""
-
-
 class LocalBackend:
     """A ChatBackend over a processor and an engine."""
 
-    def __init__(
-        self, processor: PromptMaker, engine: TokenEngine, *, context_tokens: int, vocabulary_size: int
-    ) -> None:
+    def __init__(self, processor: Processor, engine: TokenEngine, *, context_tokens: int, vocabulary_size: int) -> None:
         """context_tokens: prompt and answer together. vocabulary_size: logits of the model."""
         self._processor = processor
+        self._grammars = GrammarCompiler(processor.tokenizer)
         self._engine = engine
         self._context_tokens = context_tokens
         self._vocabulary_size = vocabulary_size
@@ -71,7 +60,7 @@ class LocalBackend:
         Asking for more tokens than the context leaves is PromptTooLong, as OpenAI has it; asking for none in
         particular gets what the context leaves.
         """
-        prompt, grammar = await asyncio.to_thread(self._prepare, conversation, sampling)
+        prompt, constraints = await asyncio.to_thread(self._prepare, conversation, sampling)
         max_tokens = self._room(len(prompt.ids), sampling.max_tokens)
         sizes = [
             part.media.turned_size
@@ -83,8 +72,7 @@ class LocalBackend:
         choices = []
         for index in range(sampling.n):
             writer = AnswerWriter(index, self._processor.tokenizer, stops=sampling.stop, turned_sizes=sizes)
-            constraint = grammar() if grammar is not None else None
-            choices.append(answer.choice(writer, self._token_sampling(sampling, index, max_tokens, constraint)))
+            choices.append(answer.choice(writer, self._token_sampling(sampling, index, max_tokens, constraints[index])))
         async with aclosing(merged(choices)) as deltas:
             async for delta in deltas:
                 yield delta
@@ -92,17 +80,24 @@ class LocalBackend:
 
     def _prepare(
         self, conversation: Conversation, sampling: Sampling
-    ) -> tuple[ModelInput, Callable[[], TokenConstraint] | None]:
+    ) -> tuple[ModelInput, list[TokenConstraint | None]]:
+        """Return the prompt and each choice's constraint; takes a while, so it runs on a thread."""
         for token, _ in sampling.logit_bias:
             if not 0 <= token < self._vocabulary_size:
                 raise RequestError(
                     f"logit_bias names token {token}; the model's tokens are 0 to {self._vocabulary_size - 1}",
                     param="logit_bias",
                 )
-        grammar = None
-        if sampling.constraint is not None:
-            grammar = self._processor.constrain(sampling.constraint, thinking=conversation.thinking)
-        return self._processor.prepare(conversation), grammar
+        wanted = sampling.constraint
+        if wanted is None:
+            return self._processor.prepare(conversation), [None] * sampling.n
+        try:
+            thinking = conversation.thinking
+            constraints = [self._grammars.compile(wanted, thinking=thinking) for _ in range(sampling.n)]
+        except SchemaError as error:
+            error.param = error.param or _field_of(wanted)
+            raise
+        return self._processor.prepare(conversation), [*constraints]
 
     def _room(self, num_prompt: int, max_tokens: int | None) -> int:
         room = self._context_tokens - num_prompt
@@ -141,6 +136,10 @@ class LocalBackend:
             banned_ids=banned,
             constraint=constraint,
         )
+
+
+def _field_of(constraint: Constraint) -> str:
+    return "response_format" if isinstance(constraint, JsonConstraint) else "structured_outputs"
 
 
 class _Answer:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from flashsight.models.glm4v.config import Glm4vConfig
 from flashsight.models.glm4v.model import Glm4v
+from flashsight.models.layers import Linear
 
 # checkpoint -> parameter; `parameter[part]` is one piece of a fused matrix, `| form` how the numbers are laid out
 TABLE = """
@@ -117,12 +118,24 @@ def name_table(config: Glm4vConfig) -> list[Row]:
 
 def target(model: Glm4v, row: Row) -> Tensor:
     """Return the view of the model's parameter that the row fills."""
-    weight = model.get_parameter(row.parameter).data
+    return _piece(model.get_parameter(row.parameter).data, row, model.config)
+
+
+def keep_int8(model: Glm4v, row: Row, weight: Tensor, scale: Tensor) -> None:
+    """Keep a decoder matrix also as it was stored, for steps of few rows on a CPU."""
+    name, _, kind = row.parameter.rpartition(".")
+    linear = model.get_submodule(name)
+    if row.parameter.startswith("text.") and kind == "weight" and isinstance(linear, Linear):
+        for place, stored in zip(linear.allocate_int8(), (weight, scale), strict=True):
+            _piece(place, row, model.config).copy_(stored)
+
+
+def _piece(weight: Tensor, row: Row, config: Glm4vConfig) -> Tensor:
     if not row.part:
         return weight
     if row.part in ("gate", "up"):
         return weight.chunk(2)[("gate", "up").index(row.part)]
-    text = model.config.text
+    text = config.text
     num_heads = (text.num_heads, text.num_kv_heads, text.num_kv_heads)
     q, k, v = torch.split(weight, [num * text.head_size for num in num_heads])
     return {"q": q, "k": k, "v": v}[row.part]

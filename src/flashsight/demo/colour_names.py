@@ -1,0 +1,62 @@
+"""Names the colours of pixels and drawings by hue, saturation and brightness. Knows no scene."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flashsight.demo.vocabulary import COLOURS
+
+RED, ORANGE, YELLOW, GREEN, CYAN, BLUE, PURPLE, PINK, BROWN, BLACK, WHITE, GRAY, BEIGE = range(len(COLOURS))
+
+# (first hue in degrees, colour): a hue belongs to the last entry that it reaches.
+_HUES = (
+    (0, RED),
+    (16, ORANGE),
+    (44, YELLOW),
+    (68, GREEN),
+    (166, CYAN),
+    (196, BLUE),
+    (252, PURPLE),
+    (316, PINK),
+    (342, RED),
+)
+
+
+def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Index into COLOURS of each pixel [..., 3]."""
+    wide = rgb.astype(np.float32)
+    high, low = wide.max(-1), wide.min(-1)
+    span = np.maximum(high - low, 1e-3)
+    red, green, blue = wide[..., 0], wide[..., 1], wide[..., 2]
+    turn = np.where(
+        high == red,
+        (green - blue) / span % 6,
+        np.where(high == green, (blue - red) / span + 2, (red - green) / span + 4),
+    )
+    hue, saturation, value = turn * 60, span / np.maximum(high, 1), high / 255
+    named = np.zeros(hue.shape, np.int16)
+    for first, colour in _HUES:
+        named[hue >= first] = colour
+    warm = (hue >= 8) & (hue < 46)
+    named[warm & (value < 0.66)] = BROWN
+    named[(named == RED) & (saturation < 0.55) & (value > 0.72)] = PINK
+    named[(hue >= 22) & (hue < 60) & (saturation < 0.4) & (value > 0.66)] = BEIGE
+    named[(saturation < 0.13) | (span < 18)] = GRAY
+    named[(saturation < 0.12) & (value > 0.9)] = WHITE
+    named[value < 0.24] = BLACK
+    return named
+
+
+def main_colours(picture: Image.Image) -> tuple[int, ...]:
+    """The one or two colours that an RGBA drawing mostly has; empty when it is motley."""
+    small = np.asarray(picture.resize((32, 32), Image.Resampling.NEAREST))
+    seen = name_pixels(small[..., :3])[small[..., 3] > 128]
+    if not seen.size:
+        return ()
+    counts = np.bincount(seen, minlength=len(COLOURS)) / seen.size
+    order = np.argsort(-counts, kind="stable")
+    if counts[order[0]] >= 0.55 or (order[1] == BLACK and counts[order[0]] >= 0.4):  # black is the outline's
+        return (int(order[0]),)
+    return (int(order[0]), int(order[1])) if counts[order[0]] + counts[order[1]] >= 0.6 else ()

@@ -1,0 +1,145 @@
+"""Opens the prepared material: drawings, fonts and strings, decoded when first used and kept. Knows no scene."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import mmap
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from PIL import Image, ImageFont
+
+from flashsight.core.errors import ConfigError
+from flashsight.demo.colour_names import main_colours
+from flashsight.demo.material.words import all_words
+from flashsight.demo.sample import Split
+from flashsight.demo.vocabulary import CONCEPTS, Term
+
+VALID_SHARE = 12  # one string in twelve is kept for validation
+
+
+def split_of(text: str) -> Split:
+    """The split that a string belongs to, by its hash."""
+    return "valid" if hashlib.sha256(text.encode()).digest()[0] % VALID_SHARE == 0 else "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Sprite:
+    """A drawing: RGBA, cut to its edges, about 112 pixels, and the one or two colours it mostly has.
+
+    `concept` None: nano has no name for it.
+    """
+
+    concept: int | None
+    style: str
+    picture: Image.Image
+    colours: tuple[int, ...] = ()
+
+    @property
+    def is_shape(self) -> bool:
+        """True when it is black with white parts and takes the colour that it is given."""
+        return self.style in ("line", "solid")
+
+
+class Font:
+    """A typeface: opened at each size once, with the advance of each character."""
+
+    def __init__(self, path: Path, missing: str) -> None:
+        self._path = path
+        self._faces: dict[int, ImageFont.FreeTypeFont] = {}
+        self._advances: dict[tuple[int, str], float] = {}
+        self.name = path.stem
+        self.missing = frozenset(missing)
+
+    def face(self, size: int) -> ImageFont.FreeTypeFont:
+        """The face at a size in pixels."""
+        if size not in self._faces:
+            self._faces[size] = ImageFont.truetype(str(self._path), size, layout_engine=ImageFont.Layout.BASIC)
+        return self._faces[size]
+
+    def advance(self, size: int, char: str) -> float:
+        """Pixels from a character to the next one."""
+        key = (size, char)
+        if key not in self._advances:
+            self._advances[key] = self.face(size).getlength(char)
+        return self._advances[key]
+
+
+class Material:
+    """A folder made by `fetch`, opened for drawing. Cheap to open: drawings stay on disk until they are used."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            texts = json.loads((folder / "strings.json").read_text(encoding="utf-8"))
+            fonts = json.loads((folder / "fonts.json").read_text(encoding="utf-8"))
+            index = json.loads((folder / "sprites.json").read_text(encoding="utf-8"))
+            with (folder / "sprites.bin").open("rb") as packed:
+                self._packed = mmap.mmap(packed.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{folder} holds no demo material; make it with `flashsight demo fetch`") from error
+        self.characters: str = texts["characters"]
+        self._terms = tuple(Term(zh, en) for zh, en in texts["strings"])
+        self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
+        for font in fonts:
+            self._fonts[font["script"], font["split"]].append(Font(folder / "fonts" / font["file"], font["missing"]))
+        self._entries: list[tuple[int, str, str, int, int]] = [(*entry,) for entry in index]
+        self._sprites: dict[int, Sprite] = {}
+        self._by_concept: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for number, (concept, _, split, *_rest) in enumerate(self._entries):
+            self._by_concept[concept, split].append(number)
+
+    @cached_property
+    def character_index(self) -> dict[str, int]:
+        """Place of each character in `characters`."""
+        return {char: place for place, char in enumerate(self.characters)}
+
+    @cached_property
+    def strings(self) -> dict[Split, tuple[Term, ...]]:
+        """Strings of user interfaces by split, no string in both."""
+        found: dict[Split, list[Term]] = {"train": [], "valid": []}
+        for term in self._terms:
+            found[split_of(term.zh)].append(term)
+        return {split: tuple(terms) for split, terms in found.items()}
+
+    def fonts(self, script: str, split: Split) -> list[Font]:
+        """The fonts of a script, "zh" (Chinese and ASCII) or "latin" (ASCII only), of a split."""
+        return self._fonts[script, split]
+
+    def font_pair(self, rng: random.Random, split: Split) -> tuple[Font, Font]:
+        """A Chinese font, and the font for ASCII beside it: often the same one."""
+        chinese = rng.choice(self.fonts("zh", split))
+        return chinese, chinese if rng.random() < 0.4 else rng.choice(self.fonts("latin", split))
+
+    def _sprite(self, number: int) -> Sprite:
+        if number not in self._sprites:
+            concept, style, _, start, size = self._entries[number]
+            picture = Image.open(io.BytesIO(self._packed[start : start + size])).convert("RGBA")
+            self._sprites[number] = Sprite(concept if concept >= 0 else None, style, picture, main_colours(picture))
+        return self._sprites[number]
+
+    def sprite(self, rng: random.Random, concept: int, split: Split) -> Sprite:
+        """A drawing of a concept; when validating in a style that training never saw, where there is one."""
+        numbers = self._by_concept.get((concept, split)) or self._by_concept[concept, "train"]
+        return self._sprite(rng.choice(numbers))
+
+    def unnamed_sprite(self, rng: random.Random, split: Split) -> Sprite:
+        """A drawing of something that nano has no name for."""
+        return self._sprite(rng.choice(self._by_concept[-1, split]))
+
+    @cached_property
+    def drawable(self) -> tuple[int, ...]:
+        """Indices of the concepts that have a drawing."""
+        return tuple(concept.index for concept in CONCEPTS if self._by_concept.get((concept.index, "train")))
+
+    def texts(self) -> Iterator[str]:
+        """Every string that may stand in a picture, for the tokenizer."""
+        yield from all_words()
+        for term in self._terms:
+            yield term.zh
+            yield term.en

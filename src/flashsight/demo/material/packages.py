@@ -1,0 +1,94 @@
+"""Gets packages from the npm and Debian registries with their own clients and unpacks them. Knows not what for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from flashsight.core.errors import ConfigError
+
+NPM: tuple[str, ...] = (
+    "openmoji@17.0.0",
+    "@iconify-json/fluent-emoji-flat@1.2.6",
+    "@iconify-json/noto@1.2.9",
+    "@iconify-json/twemoji@1.2.5",
+    "@iconify-json/emojione@1.2.3",
+    "@icon-park/svg@1.4.2",
+)
+DEBIAN: tuple[str, ...] = (
+    "fonts-noto-cjk",
+    "fonts-wqy-microhei",
+    "fonts-wqy-zenhei",
+    "fonts-arphic-gbsn00lp",
+    "fonts-arphic-gkai00mp",
+    "fonts-lxgw-wenkai",
+    "fonts-lato",
+    "fonts-open-sans",
+    "fonts-roboto-unhinted",
+    "fonts-firacode",
+    "fonts-cantarell",
+    "fonts-comfortaa",
+    "fonts-inter",
+    "fonts-quicksand",
+    "fonts-noto-core",
+    "fonts-jetbrains-mono",
+    "fonts-vollkorn",
+    "fonts-crosextra-carlito",
+    "fonts-crosextra-caladea",
+    "fonts-urw-base35",
+    "fonts-ebgaramond",
+    "fonts-freefont-ttf",
+    "fonts-dejavu-core",
+    "fonts-liberation",
+    "nautilus-data",
+    "gnome-control-center-data",
+    "gnome-software-common",
+    "libgtk-3-common",
+    "evince-common",
+    "gedit-common",
+)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    tool = shutil.which(command[0])
+    if tool is None:
+        raise ConfigError(f"fetching the demo's material needs `{command[0]}`; install it, or run this on Debian")
+    done = subprocess.run([tool, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise ConfigError(f"`{' '.join(command)}` failed: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def _npm(package: str, downloads: Path, unpacked: Path) -> None:
+    name, _, version = package.rpartition("@")
+    archive = downloads / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
+    if not archive.exists():
+        _run(["npm", "pack", "--silent", package], downloads)
+    target = unpacked / name.rpartition("/")[2]
+    if not target.exists():
+        with tarfile.open(archive) as tar:
+            tar.extractall(target, filter="data")
+
+
+def _debian(package: str, downloads: Path, unpacked: Path) -> None:
+    if not any(downloads.glob(f"{package}_*.deb")):
+        _run(["apt-get", "download", "-qq", package], downloads)
+    target = unpacked / package
+    if not target.exists():
+        archive = next(iter(sorted(downloads.glob(f"{package}_*.deb"))))
+        _run(["dpkg-deb", "-x", str(archive.resolve()), str(target.resolve())], downloads)
+
+
+def unpack_all(downloads: Path) -> Path:
+    """Download what is missing into `downloads`; return the folder with one unpacked folder per package.
+
+    Raises ConfigError when npm, apt-get or dpkg-deb is missing or a registry refuses.
+    """
+    unpacked = downloads / "unpacked"
+    unpacked.mkdir(parents=True, exist_ok=True)
+    for package in NPM:
+        _npm(package, downloads, unpacked)
+    for package in DEBIAN:
+        _debian(package, downloads, unpacked)
+    return unpacked

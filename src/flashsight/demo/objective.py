@@ -1,0 +1,101 @@
+"""What nano is taught by: answers token by token, and what each patch shows. Knows no file, no schedule, no drawing.
+
+The patch heads read the encoder's patches before they are merged. Without them neither text nor icons are learned in
+the time there is; they are dropped at export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flashsight.core.types import Grid
+from flashsight.demo.attention import BlindGroups, EqualPictures
+from flashsight.demo.recipe import PATCH
+from flashsight.demo.sample import IGNORED
+from flashsight.models.glm4v.model import Glm4v
+
+LABELS = ("char", "icon", "colour")
+
+
+class PatchHeads(nn.Module):
+    """One linear classifier for each kind of patch label."""
+
+    def __init__(self, hidden_size: int, num_classes: Mapping[str, int]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden_size, num_classes[name]) for name in LABELS})
+
+    def forward(self, hidden_PC: Tensor) -> dict[str, Tensor]:
+        """Return float32 logits [P, classes] by kind of label."""
+        return {name: head(hidden_PC).float() for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One step's losses and what was right. tokens [2, skills] and patches [2, kinds] are (right, all) counts."""
+
+    loss: Tensor
+    answer_loss: Tensor
+    patch_loss: Tensor
+    tokens: Tensor
+    patches: Tensor
+
+
+class Objective(nn.Module):
+    """The model with its heads, and the loss of one batch."""
+
+    def __init__(self, model: Glm4v, heads: PatchHeads, num_skills: int) -> None:
+        super().__init__()
+        self.model, self.heads = model, heads
+        self.num_skills = num_skills
+        self.attend_pictures = EqualPictures()
+        model.vision.attend = self.attend_pictures
+
+    def patch_features(self, patches_PK: Tensor, num_pictures: int, grid: tuple[int, int]) -> Tensor:
+        """Return hidden_PC of pictures of one size in patches (rows, columns), before the merge."""
+        self.attend_pictures.num_pictures = num_pictures
+        return self.model.vision.patch_features(patches_PK, [Grid(t=num_pictures, h=grid[0], w=grid[1])])
+
+    def forward(self, batch: Mapping[str, Tensor], patches_PK: Tensor) -> Outcome:
+        """Return the outcome of a collated batch (see Collator.collate) whose pictures are cut into patches."""
+        num_pictures, height, width, _ = batch["pixels"].shape
+        hidden_PC = self.patch_features(patches_PK, num_pictures, (height // PATCH, width // PATCH))
+        features_MC = self.model.vision.merge(hidden_PC)
+        hidden_TC = self.read(batch, features_MC)
+        answer_loss, tokens = self._answers(batch, hidden_TC)
+        patch_loss, patches = self._patches(batch, hidden_PC)
+        return Outcome(answer_loss + patch_loss, answer_loss.detach(), patch_loss.detach(), tokens, patches)
+
+    def read(self, batch: Mapping[str, Tensor], features_MC: Tensor) -> Tensor:
+        """Return hidden_TC of all rows, T = B * L, with the pictures' features in their places."""
+        hidden_TC = self.model.embed(batch["ids"].flatten())
+        hidden_TC = hidden_TC.index_copy(0, batch["pictures"].long(), features_MC.to(hidden_TC.dtype))
+        positions_3T = batch["positions"].transpose(0, 1).flatten(1)
+        return self.model(hidden_TC, positions_3T, BlindGroups(batch["groups"]))  # type: ignore[no-any-return]
+
+    def _answers(self, batch: Mapping[str, Tensor], hidden_TC: Tensor) -> tuple[Tensor, Tensor]:
+        logits_KV = self.model.logits(hidden_TC.index_select(0, batch["places"]))
+        targets, weights, skills = batch["targets"].long(), batch["weights"], batch["skills"].long()
+        losses = F.cross_entropy(logits_KV, targets, reduction="none")
+        right = (logits_KV.detach().argmax(-1) == targets).float()
+        counts = torch.zeros(2, self.num_skills, device=losses.device)
+        counts[0].index_add_(0, skills, right)
+        counts[1].index_add_(0, skills, torch.ones_like(right))
+        return (losses * weights).sum() / weights.sum(), counts
+
+    def _patches(self, batch: Mapping[str, Tensor], hidden_PC: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.heads(hidden_PC.index_select(0, batch["patches"].flatten()))
+        labels = batch["labels"].flatten(0, 1).long()
+        losses, counts = [], []
+        for number, name in enumerate(LABELS):
+            wanted = labels[:, number]
+            is_known = wanted != IGNORED
+            total = F.cross_entropy(logits[name], wanted, ignore_index=IGNORED, reduction="sum")
+            losses.append(total / is_known.sum().clamp_min(1))
+            right = (logits[name].detach().argmax(-1) == wanted) & (wanted > 0)
+            counts.append(torch.stack((right.sum(), (wanted > 0).sum())).float())
+        return torch.stack(losses).sum(), torch.stack(counts, dim=1)

@@ -1,0 +1,196 @@
+"""Lays a picture's questions and answers out as one training sequence. Knows no pixel and no tensor.
+
+    [gMASK]<sop><|user|>\\n<picture>… | question/nothink<|assistant|>\\n<think></think>\\n answer<|user|> | question…
+    group 0: seen by all           group 1: blind to every later group            group 2
+
+Every group restarts at the position after the picture, so each reads exactly what a server would send. Some groups hold
+two turns, some ask with thinking on (the model then writes the empty tags itself), and some rows hold one question that
+stands before the picture.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flashsight.processing.positions import PictureSpan, mrope_positions
+from flashsight.processing.tokenizer import Tokenizer
+
+PADDING_GROUP = -1
+CHAINED = 0.12
+THINKING = 0.03
+QUESTION_FIRST = 0.05
+
+
+class Exchange(Protocol):
+    """A question about a picture with its true answer; skill groups what is measured together."""
+
+    @property
+    def question(self) -> str:
+        """What is asked."""
+
+    @property
+    def answer(self) -> str:
+        """What is true."""
+
+    @property
+    def skill(self) -> str:
+        """What it measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training sequence of fixed length L.
+
+    ids int32 [L], positions int32 [3, L], groups int16 [L]. Position places[i] is to predict targets[i], an answer's
+    token of weight weights[i] = 1 / sqrt(its answer's length) and of skill skills[i].
+    """
+
+    ids: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    groups: NDArray[np.int16]
+    places: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    skills: NDArray[np.int16]
+    num_left_out: int
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """A row in the making."""
+
+    ids: list[int] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    skills: list[int] = field(default_factory=list)
+
+    def tell(self, ids: Sequence[int], group: int) -> None:
+        self.ids += ids
+        self.groups += [group] * len(ids)
+
+    def answer(self, ids: Sequence[int], group: int, skill: int) -> None:
+        """Add tokens that the model shall predict, each from the place before it."""
+        first = len(self.ids) - 1
+        self.places += range(first, first + len(ids))
+        self.targets += ids
+        self.weights += [1 / sqrt(len(ids))] * len(ids)
+        self.skills += [skill] * len(ids)
+        self.tell(ids, group)
+
+
+class Packer:
+    """Packs exchanges about pictures into rows."""
+
+    def __init__(self, tokenizer: Tokenizer, skills: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self._skills = {skill: number for number, skill in enumerate(skills)}
+        one = tokenizer.id_of
+        self._line = tokenizer.encode("\n")
+        self._start = [one("[gMASK]"), one("<sop>"), one("<|user|>")]
+        self._picture = one("<|begin_of_image|>"), one("<|image|>"), one("<|end_of_image|>")
+        self._ask = [one("/nothink"), one("<|assistant|>"), *self._line, one("<think>"), one("</think>"), *self._line]
+        self._ask_thinking = [one("<|assistant|>"), *self._line]
+        self._unthought = [one("<think>"), one("</think>"), *self._line]
+        self._end, self._pad = one("<|user|>"), one("<|endoftext|>")
+
+    @property
+    def picture_token(self) -> int:
+        """The id that stands for one merged square of a picture."""
+        return self._picture[1]
+
+    def prompt(self, pictures: Sequence[tuple[int, int]], question: str) -> list[int]:
+        """The ids of one question after its pictures, thinking off, as a server would send them."""
+        sheet = _Sheet()
+        self._show(sheet, pictures)
+        return [*sheet.ids, *self._tokenizer.encode(question), *self._ask]
+
+    def pack(
+        self, pictures: Sequence[tuple[int, int]], exchanges: Sequence[Exchange], length: int, chance: random.Random
+    ) -> Row:
+        """Return a row of `length` tokens. pictures are (rows, columns) in tokens; what doesn't fit is left out."""
+        exchanges = chance.sample(list(exchanges), len(exchanges))
+        sheet = _Sheet()
+        if chance.random() < QUESTION_FIRST:
+            self._show(sheet, pictures, self._tokenizer.encode("\n" + exchanges[0].question))
+            room = length - len(sheet.ids) - len(self._ask) - 1
+            answer = self._tokenizer.encode(exchanges[0].answer)
+            if len(answer) <= room:
+                sheet.tell(self._ask, 0)
+                sheet.answer([*answer, self._end], 0, self._skills[exchanges[0].skill])
+                return self._finished(sheet, pictures, length, 0, len(exchanges) - 1)
+            sheet = _Sheet()
+        self._show(sheet, pictures)
+        num_shared, num_left_out, group = len(sheet.ids), 0, 0
+        for exchange in exchanges:
+            chained = group > 0 and chance.random() < CHAINED
+            asked, answered = self._turns(exchange, is_chained=chained, is_thinking=chance.random() < THINKING)
+            if len(sheet.ids) + len(asked) + len(answered) > length:
+                num_left_out += 1
+                continue
+            group += not chained
+            sheet.tell(asked, group)
+            sheet.answer(answered, group, self._skills[exchange.skill])
+        return self._finished(sheet, pictures, length, num_shared, num_left_out)
+
+    def _show(self, sheet: _Sheet, pictures: Sequence[tuple[int, int]], before: Sequence[int] | None = None) -> None:
+        begin, token, end = self._picture
+        sheet.tell([*self._start, *(before or self._line)], 0)
+        for rows, columns in pictures:
+            sheet.tell([begin, *[token] * (rows * columns), end], 0)
+
+    def _turns(self, exchange: Exchange, *, is_chained: bool, is_thinking: bool) -> tuple[list[int], list[int]]:
+        encode = self._tokenizer.encode
+        asked = encode("\n" + exchange.question if is_chained else exchange.question)
+        answered = [*encode(exchange.answer), self._end]
+        if is_thinking:
+            return [*asked, *self._ask_thinking], [*self._unthought, *answered]
+        return [*asked, *self._ask], answered
+
+    def _finished(
+        self, sheet: _Sheet, pictures: Sequence[tuple[int, int]], length: int, num_shared: int, num_left_out: int
+    ) -> Row:
+        num = len(sheet.ids)
+        ids = np.full(length, self._pad, np.int32)
+        ids[:num] = sheet.ids
+        groups = np.full(length, PADDING_GROUP, np.int16)
+        groups[:num] = sheet.groups
+        return Row(
+            ids=ids,
+            positions=self._positions(ids[:num], groups, pictures, length, num_shared),
+            groups=groups,
+            places=np.array(sheet.places, np.int32),
+            targets=np.array(sheet.targets, np.int32),
+            weights=np.array(sheet.weights, np.float32),
+            skills=np.array(sheet.skills, np.int16),
+            num_left_out=num_left_out,
+        )
+
+    def _positions(
+        self,
+        ids: NDArray[np.int32],
+        groups: NDArray[np.int16],
+        pictures: Sequence[tuple[int, int]],
+        length: int,
+        num_shared: int,
+    ) -> NDArray[np.int32]:
+        begins = np.flatnonzero(ids == self._picture[0])
+        spans = [
+            PictureSpan(start=int(begin) + 1, rows=rows, columns=columns)
+            for begin, (rows, columns) in zip(begins, pictures, strict=True)
+        ]
+        positions, _ = mrope_positions(length, spans)
+        if num_shared:
+            after = positions[0, num_shared] if num_shared < length else 0
+            starts = np.flatnonzero(np.diff(groups, prepend=groups[0]))
+            for start in starts:
+                positions[:, start:] = after + np.arange(length - start)
+        return positions.astype(np.int32)

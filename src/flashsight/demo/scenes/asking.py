@@ -1,0 +1,85 @@
+"""Collects what is true of a picture and turns some of it into questions with answers. Knows no pixel."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from flashsight.demo.sample import Pair, Skill
+from flashsight.demo.scenes.questions import LANGUAGES, ask
+from flashsight.demo.vocabulary import Term
+
+PAIRS = 6
+
+NOTHING: dict[str, Term] = {
+    "error": Term("没有报错。", "There is no error."),
+    "problem": Term("没有看到报错，用户没有遇到问题。", "No error is shown; the user has no problem."),
+    "buttons": Term("图中没有按钮。", "There are no buttons."),
+    "states": Term("图中没有按钮。", "There are no buttons."),
+    "primary": Term("没有主按钮。", "There is no primary button."),
+    "disabled": Term("没有禁用的按钮。", "No button is disabled."),
+    "price": Term("图中没有价格。", "No price is shown."),
+    "old_price": Term("图中没有原价。", "No old price is shown."),
+    "badge": Term("没有角标。", "There is no badge."),
+    "features": Term("图中没有列出卖点。", "No selling points are listed."),
+    "material": Term("图中没有标明材质。", "The material is not stated."),
+    "read": Term("图中没有文字。", "There is no text."),
+    "title": Term("没有标题。", "There is no title."),
+    "chart_title": Term("没有标题。", "There is no title."),
+    "fields": Term("没有输入框。", "There are no input fields."),
+}
+"""What is answered when a picture lacks the thing."""
+
+
+def quoted(text: str) -> Term:
+    """A text between the quotation marks of each language."""
+    return Term(f"“{text}”", f'"{text}"')
+
+
+def listed(parts: list[str]) -> Term:
+    """Texts one after the other."""
+    return Term("、".join(parts), ", ".join(parts))
+
+
+def same(text: str) -> Term:
+    """A text that stands in the picture and is answered as it stands."""
+    return Term(text, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    key: str
+    answer: Term
+    skill: Skill
+    x: Term
+    weight: float
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is true of a picture, as answers to questions by key."""
+
+    skill: Skill
+    _facts: list[_Fact] = field(default_factory=list)
+
+    def add(
+        self, key: str, answer: Term, *, x: Term | None = None, weight: float = 1.0, skill: Skill | None = None
+    ) -> None:
+        """Say the answer to a question; `weight` tells how often it is asked beside the others."""
+        self._facts.append(_Fact(key, answer, skill or self.skill, x or Term("", ""), weight))
+
+    def lack(self, *keys: str, weight: float = 0.3) -> None:
+        """Say that the picture has none of these things."""
+        for key in keys:
+            self.add(key, NOTHING[key], weight=weight, skill="refuse")
+
+    def pairs(self, rng: random.Random, count: int = PAIRS) -> tuple[Pair, ...]:
+        """Some of the facts as questions, each in one of the languages, the heavier ones first in line."""
+        drawn = sorted(
+            ((rng.random() ** (1 / fact.weight), fact, language) for fact in self._facts for language in LANGUAGES),
+            key=lambda entry: -entry[0],
+        )
+        return tuple(
+            Pair(ask(rng, fact.key, language, fact.x[language]), fact.answer[language], fact.skill)
+            for _, fact, language in drawn[:count]
+        )

@@ -1,0 +1,27 @@
+"""Which kinds of pictures are drawn how often, and in which sizes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from flashsight.demo.material.opened import Material
+from flashsight.demo.sample import BUCKETS, Sample, Scene, Split
+from flashsight.demo.scenes.icons import ManyIcons, OneIcon
+from flashsight.demo.scenes.reading import Reading
+
+WEIGHTS: Mapping[Scene, float] = {
+    Reading(): 0.4,
+    OneIcon(): 0.4,
+    ManyIcons(): 0.2,
+}
+
+SCENES: Mapping[str, Scene] = {scene.name: scene for scene in WEIGHTS}
+
+
+def draw_sample(rng: random.Random, material: Material, split: Split, size: tuple[int, int] | None = None) -> Sample:
+    """One example of the mix; `size` (height, width) in pixels fixes the bucket, otherwise one is drawn."""
+    if size is None:
+        size = rng.choices([bucket for bucket, _ in BUCKETS], [share for _, share in BUCKETS])[0]
+    scene = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    return scene.draw(rng, material, size, split)

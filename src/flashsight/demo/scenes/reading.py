@@ -1,0 +1,116 @@
+"""Pages of text: lines, paragraphs and random characters, to be read aloud."""
+
+from __future__ import annotations
+
+import random
+
+from flashsight.demo.material.opened import Material
+from flashsight.demo.sample import Sample, Split
+from flashsight.demo.scenes.asking import Facts, listed, same
+from flashsight.demo.scenes.canvas import Canvas, Type, luminance, pick_type
+from flashsight.demo.scenes.paper import any_colour, backdrop, ink, paper
+from flashsight.demo.vocabulary import Term
+
+ASCII = "abcdefghijkmnopqrstuvwxyzABCDEFGHIJKLMNPQRSTUVWXYZ0123456789-._@"
+ORDINALS = "一二三四五六七八九十"
+MAX_ANSWER = 90  # characters that one answer may read
+
+
+def random_text(rng: random.Random, material: Material, split: Split, length: int) -> str:
+    """A line of strings, of random characters or of numbers, about `length` Chinese characters wide."""
+    roll = rng.random()
+    if roll < 0.35:
+        chinese = [char for char in rng.choices(material.characters[120:], k=length) if "㐀" <= char <= "鿿"]
+        return "".join(chinese)
+    if roll < 0.6:
+        return rng.choice(material.strings[split]).zh[:length]
+    if roll < 0.78:
+        return rng.choice(material.strings[split]).en[: length * 2].strip()
+    if roll < 0.88:
+        return "".join(
+            rng.choices(
+                "abcdefghijkmnopqrstuvwxyzABCDEFGHIJKLMNPQRSTUVWXYZ0123456789-._@", k=rng.randint(4, length + 4)
+            )
+        )
+    if roll < 0.95:
+        return (
+            rng.choice(("¥", "$", "", "", "+", "-"))
+            + f"{rng.randrange(10 ** rng.randint(1, 6)) / rng.choice((1, 1, 10, 100)):,}"
+        )
+    day = f"20{rng.randint(10, 30)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+    return f"{day} {rng.randrange(24):02}:{rng.randrange(60):02}"
+
+
+def text_size(rng: random.Random) -> int:
+    """Pixels of a line of text: mostly 18 to 34, now and then down to 15 or up to 56."""
+    return rng.choice((rng.randint(18, 26), rng.randint(20, 34), rng.randint(15, 20), rng.randint(30, 56)))
+
+
+class Reading:
+    """Some lines of text on a ground, in one or two sizes and fonts."""
+
+    name = "reading"
+
+    def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
+        """Lines that hold at most MAX_ANSWER characters together."""
+        ground = paper(rng, 0.25) if rng.random() < 0.85 else any_colour(rng)
+        canvas = Canvas(material, size, ground)
+        if 70 < luminance(ground) < 190:
+            ground = rng.choice(((255, 255, 255), (20, 20, 26)))
+            canvas.picture.paste(ground, (0, 0, canvas.width, canvas.height))
+        elif rng.random() < 0.3:
+            backdrop(rng, canvas, ground)
+        lines = self._write(rng, canvas, material, split, pick_type(rng, material, split, text_size(rng)), ground)
+        facts = Facts("read")
+        text = Term("\n".join(lines), "\n".join(lines))
+        facts.add("read", text, weight=4)
+        facts.add("count_lines", listed([str(len(lines))]), weight=0.4)
+        for number, line in enumerate(lines):
+            if number < len(ORDINALS):
+                facts.add("line", same(line), x=Term(ORDINALS[number], str(number + 1)), weight=1.5)
+        facts.add(
+            "describe",
+            Term(
+                f"图中有{len(lines)}行文字：{' '.join(lines)}",
+                f"The picture shows {len(lines)} lines of text: {' '.join(lines)}",
+            ),
+            weight=0.5,
+        )
+        facts.lack("buttons", "price" if "¥" not in text.zh and "$" not in text.zh else "buttons", "error", weight=0.1)
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+
+    def _write(
+        self,
+        rng: random.Random,
+        canvas: Canvas,
+        material: Material,
+        split: Split,
+        type: Type,
+        ground: tuple[int, int, int],
+    ) -> list[str]:
+        lines: list[str] = []
+        y, left = rng.uniform(4, 60), rng.uniform(6, 40)
+        fill, pitch, is_centred = ink(rng, ground), rng.uniform(1.25, 2.2), rng.random() < 0.25
+        used = 0
+        while y + type.size * 1.2 < canvas.height and len(lines) < 9:
+            text = random_text(rng, material, split, rng.randint(2, 16)).strip()
+            parts = canvas.wrapped(text, type, canvas.width - left - 8)
+            if (
+                not parts
+                or any(type.width(part) > canvas.width - left - 4 for part in parts)
+                or used + len(text) > MAX_ANSWER
+            ):
+                if used:
+                    break
+                continue
+            part = parts[0]
+            x = (canvas.width - type.width(part)) / 2 if is_centred else left
+            canvas.text(x, y, part, type, fill)
+            lines.append(part)
+            used += len(part)
+            y += type.size * pitch
+            if rng.random() < 0.12:
+                break
+            if rng.random() < 0.1:
+                type = pick_type(rng, material, split, text_size(rng))
+        return lines
