@@ -72,7 +72,7 @@ class Runner:
         num_tokens = spans[-1].row + spans[-1].num_new
         device = self._model.device
         hidden_TC = self._model.embed(torch.from_numpy(self._ids[:num_tokens]).to(device))
-        if num_tokens > len(chunks):
+        if any(chunk.start < chunk.sequence.num_prompt for chunk in chunks):
             self._place_features(hidden_TC, chunks, spans, features_of)
         positions_3T = torch.from_numpy(self._positions[:, :num_tokens]).to(device)
         attend = self._backend.begin(StepLayout(spans), self._cache)
