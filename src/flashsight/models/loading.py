@@ -230,7 +230,9 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    """Ask torch, which answers only through a private function; without it float32 is right, only slower."""
+    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return ask is not None and bool(ask())
 
 
 def _dtype(name: str) -> torch.dtype:

@@ -93,7 +93,7 @@ class GridTables:
 
 
 class Vision(nn.Module):
-    """The encoder. In training mode nothing is kept between calls, so that gradients reach the position table."""
+    """The encoder. While it learns nothing is kept between calls, so that gradients reach the position table."""
 
     def __init__(self, config: VisionConfig, attend: AttendPictures) -> None:
         super().__init__()
@@ -138,7 +138,8 @@ class Vision(nn.Module):
         return self
 
     def _tables_of(self, grids: Sequence[Grid]) -> tuple[Tensor, ...]:
-        if self.training or torch.compiler.is_compiling():
+        is_learning = self.training or (self.position.requires_grad and torch.is_grad_enabled())
+        if is_learning or torch.compiler.is_compiling():
             tables = [self._make_tables(grid) for grid in grids]
         else:
             tables = [self._tables.get(grid, self._make_tables) for grid in grids]
