@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from flashsight.processing.detokenizer import Detokenizer
 from flashsight.processing.tokenizer import Tokenizer
 
-TOKENS = st.lists(st.integers(0, 540), max_size=40)
+TOKENS = st.lists(st.integers(0, 600), max_size=40)
 
 
 def streamed(tokenizer: Tokenizer, ids: list[int]) -> list[str]:

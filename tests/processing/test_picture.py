@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as few
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -15,6 +18,8 @@ from flashsight.processing.header import read_header, tell_format
 from flashsight.processing.picture import decode
 
 from .pictures import encoded, scene, webp_canvas, with_exif
+
+WHOLE = {kind: encoded(scene(40, 30), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP")}
 
 
 def media(content: bytes) -> Media:
@@ -161,6 +166,25 @@ def test_pixels_are_read_with_the_size_that_was_checked() -> None:
     other = Media(content=encoded(scene(9, 8)), sha256="", format="png", width=checked.width, height=checked.height)
     with pytest.raises(PictureError, match="damaged"):
         decode(other)
+
+
+@few(max_examples=60)
+@given(
+    edits=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=8), cut=st.floats(0.3, 1)
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_bytes_changed_on_the_way_give_pixels_or_a_picture_error(
+    kind: str, edits: list[tuple[float, int]], cut: float
+) -> None:
+    changed = bytearray(WHOLE[kind])
+    for where, value in edits:
+        changed[int(where * len(changed))] = value
+    try:
+        found = decode(media(bytes(changed[: int(cut * len(changed))])))
+    except PictureError:
+        return
+    assert found.dtype == np.uint8
+    assert found.ndim == 3
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from transformers.models.glm46v.image_processing_pil_glm46v import Glm46VImagePr
 
 from flashsight.processing.pixels import PixelPath, resize_bicubic_in_floats
 from flashsight.processing.resize import PictureSettings, smart_resize
+from tests.support.tiny import PREPROCESSOR
 
-from .glm import PREPROCESSOR
 from .pictures import scene
 
 STEP = 1 / (255 * 0.26130258)  # one step of 255, normalised, at most

@@ -13,6 +13,7 @@ from flashsight.processing.processor import Processor
 
 from .pictures import encoded, scene
 
+FIELD = "messages[0].content[0].image_url"
 CALLER = Caller(name="test", salt=Salt(b""))
 
 
@@ -28,7 +29,10 @@ def picture(width: int, height: int, *, orientation: int = 1) -> Media:
 
 
 def ask(processor: Processor, *parts: str | Media, detail: Detail = "auto") -> ModelInput:
-    kept = [TextPart(text=part) if isinstance(part, str) else PicturePart(media=part, detail=detail) for part in parts]
+    kept = [
+        TextPart(text=part) if isinstance(part, str) else PicturePart(media=part, detail=detail, param=FIELD)
+        for part in parts
+    ]
     message = Message(role="user", parts=tuple(kept))
     return processor.prepare(Conversation(messages=(message,), caller=CALLER, request_id="r"))
 
@@ -52,8 +56,9 @@ def test_only_headers_are_read_until_pixels_are_asked_for(processor: Processor) 
     whole = picture(300, 200)
     cut = Media(content=whole.content[:200], sha256="0", format="png", width=300, height=200)
     prompt = ask(processor, cut, "what?")
-    with pytest.raises(PictureError, match="damaged"):
+    with pytest.raises(PictureError, match="damaged") as caught:
         prompt.pictures[0].load()
+    assert caught.value.param == FIELD
     assert ask(processor, whole, "what?").pictures[0].load().shape == (200, 300, 3)
 
 

@@ -12,8 +12,7 @@ from flashsight.core.errors import OptionRefused
 from flashsight.core.types import Media, Message, PicturePart, Role, TextPart
 from flashsight.processing.template import ChatTemplate
 from flashsight.processing.tokenizer import Tokenizer
-
-from .glm import ADDED
+from tests.support.tiny import ADDED_TOKENS
 
 # GLM's layout, written down once more as the template language has it, for transformers to render and parse.
 JINJA = """[gMASK]<sop>
@@ -39,7 +38,7 @@ PICTURE = Media(content=b"", sha256="0" * 64, format="png", width=56, height=56)
 
 
 def ordinary(text: str) -> bool:
-    return not any(name in text for name, _ in ADDED)
+    return not any(name in text for name, _ in ADDED_TOKENS)
 
 
 TEXTS = st.text(alphabet=st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("\n \t图片")))
@@ -123,7 +122,7 @@ def test_ids_equal_those_of_the_rendered_template(
     assert ours(tokenizer, messages, thinking=on) == theirs(reference, messages, thinking=on)
 
 
-@given(text=st.lists(st.sampled_from([name for name, _ in ADDED] + ["a", "\n"]), max_size=6).map("".join))
+@given(text=st.lists(st.sampled_from([name for name, _ in ADDED_TOKENS] + ["a", "\n"]), max_size=6).map("".join))
 def test_typed_special_tokens_change_neither_roles_nor_pictures(tokenizer: Tokenizer, text: str) -> None:
     plain = ours(tokenizer, [message("user", None, "x")], thinking=False)
     typed = ours(tokenizer, [message("user", None, "x" + text)], thinking=False)

@@ -11,10 +11,9 @@ from tokenizers import Tokenizer as FastTokenizer
 
 from flashsight.core.errors import CheckpointError
 from flashsight.processing.tokenizer import Tokenizer
+from tests.support.tiny import ADDED_TOKENS
 
-from .glm import ADDED
-
-SPECIAL_TEXT = st.sampled_from([text for text, _ in ADDED])
+SPECIAL_TEXT = st.sampled_from([text for text, _ in ADDED_TOKENS])
 ANY_TEXT = st.lists(st.one_of(st.text(), SPECIAL_TEXT)).map("".join)
 
 
@@ -25,7 +24,7 @@ def test_no_text_becomes_a_special_token_and_every_text_comes_back(tokenizer: To
     assert tokenizer.decode(ids) == text
 
 
-@given(text=st.text().filter(lambda text: not any(name in text for name, _ in ADDED)))
+@given(text=st.text().filter(lambda text: not any(name in text for name, _ in ADDED_TOKENS)))
 def test_ordinary_text_has_the_ids_that_the_library_gives(glm_files: Path, tokenizer: Tokenizer, text: str) -> None:
     reference = FastTokenizer.from_file(str(glm_files / "tokenizer.json"))
     assert tokenizer.encode(text) == reference.encode(text, add_special_tokens=False).ids
@@ -44,13 +43,13 @@ def test_text_stays_plain_even_when_special_tokens_are_also_in_the_vocabulary(gl
         definition["model"]["vocab"][token["content"]] = token["id"]
     (tmp_path / "tokenizer.json").write_text(json.dumps(definition))
     tokenizer = Tokenizer(tmp_path)
-    for text, _ in ADDED:
+    for text, _ in ADDED_TOKENS:
         assert not any(tokenizer.is_special(number) for number in tokenizer.encode(text))
 
 
 def test_special_ids_are_found_by_name(glm_files: Path, tokenizer: Tokenizer) -> None:
     reference = FastTokenizer.from_file(str(glm_files / "tokenizer.json"))
-    for text, _ in ADDED:
+    for text, _ in ADDED_TOKENS:
         assert tokenizer.id_of(text) == reference.token_to_id(text)
     assert tokenizer.size == reference.get_vocab_size()
     with pytest.raises(CheckpointError, match=r"no token '<\|im_start\|>'"):

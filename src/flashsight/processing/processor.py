@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flashsight.core.config import MediaConfig
+from flashsight.core.errors import PictureError
 from flashsight.core.types import (
     Conversation,
     Detail,
@@ -23,7 +25,6 @@ from flashsight.core.types import (
     PictureKey,
     PicturePart,
 )
-from flashsight.processing.grammar import GrammarCompiler
 from flashsight.processing.picture import decode
 from flashsight.processing.positions import PictureSpan, mrope_positions
 from flashsight.processing.resize import PictureSettings, shown_size
@@ -45,14 +46,13 @@ class PictureCost:
 class Processor:
     """Prepares prompts for one checkpoint. Takes milliseconds for long texts: call it off the event loop.
 
-    tokenizer, settings and grammars are the checkpoint's own, for whoever reads answers, pixels and constraints.
+    tokenizer and settings are the checkpoint's own, for whoever reads answers and pixels.
     """
 
     def __init__(self, files: Path, media: MediaConfig) -> None:
         """Read tokenizer.json and preprocessor_config.json of a folder; CheckpointError when they are bad."""
         self.tokenizer = Tokenizer(files)
         self.settings = PictureSettings.load(files)
-        self.grammars = GrammarCompiler(self.tokenizer)
         self._template = ChatTemplate(self.tokenizer)
         self._placeholder = self.tokenizer.id_of("<|image|>")
         self._max_side = media.max_side
@@ -91,9 +91,17 @@ class Processor:
             resized=cost.resized,
             start=start,
             num_tokens=cost.num_tokens,
-            load=partial(decode, part.media, shown=cost.resized),
+            load=partial(_load, part, cost.resized),
         )
 
     def _span(self, picture: PictureInput) -> PictureSpan:
         merge = self.settings.merge
         return PictureSpan(start=picture.start, rows=picture.grid.h // merge, columns=picture.grid.w // merge)
+
+
+def _load(part: PicturePart, shown: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode a picture; an error names the field of the request."""
+    try:
+        return decode(part.media, shown=shown)
+    except PictureError as error:
+        raise PictureError(error.message, code=error.code, param=part.param) from None
