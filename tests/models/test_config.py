@@ -34,6 +34,13 @@ def test_flat_rope_keys_and_rope_parameters_mean_the_same(source: dict[str, Any]
     assert new.text.mrope_section == (1, 1, 2)
 
 
+def test_a_config_with_the_text_at_its_top_level_means_the_same(source: dict[str, Any]) -> None:
+    flat = with_flat_rope(source)
+    flat = {**flat.pop("text_config"), **flat}
+    assert parse_config(flat).text == parse_config(source).text
+    assert parse_config(flat).eos_token_ids == parse_config(source).eos_token_ids
+
+
 def test_old_and_new_dtype_keys_mean_the_same(source: dict[str, Any]) -> None:
     source.pop("dtype", None)
     assert parse_config({**source, "dtype": "bfloat16"}).dtype == "bfloat16"

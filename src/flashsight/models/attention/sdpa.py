@@ -37,11 +37,10 @@ class SdpaBackend:
     def begin(self, layout: StepLayout, cache: KVCache) -> Attend:
         """Return the function that this step's layers call."""
         num_decode = next((i for i, span in enumerate(layout.spans) if span.num_new > 1), len(layout.spans))
-        device = cache.k.device
-        decode = _Decode.of(layout.spans[:num_decode], cache.block_size, device) if num_decode else None
-        prefill = [_Prefill.of(span, cache.block_size, device) for span in layout.spans[num_decode:]]
+        decode = _Decode.of(layout.spans[:num_decode], cache) if num_decode else None
+        prefill = [_Prefill.of(span, cache) for span in layout.spans[num_decode:]]
         slots = np.concatenate([_slots(span, cache.block_size) for span in layout.spans])
-        return _SdpaStep(cache, torch.from_numpy(slots).to(device), decode, prefill)
+        return _SdpaStep(cache, torch.from_numpy(slots).to(cache.k.device), decode, prefill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,13 @@ class _Context:
     slots: Tensor | None
 
     @classmethod
-    def of(cls, span: Span, block_size: int, device: torch.device) -> _Context:
-        length = span.num_past + span.num_new
+    def of(cls, span: Span, cache: KVCache) -> _Context:
+        length, block_size = span.num_past + span.num_new, cache.block_size
         blocks = np.asarray(span.blocks[: -(-length // block_size)], dtype=np.int64)
         if (np.diff(blocks) == 1).all():
             return cls(length, int(blocks[0]) * block_size, None)
         slots = (blocks[:, None] * block_size + np.arange(block_size)).ravel()[:length]
-        return cls(length, None, torch.from_numpy(slots).to(device))
+        return cls(length, None, torch.from_numpy(slots).to(cache.k.device))
 
     def read(self, cache_SGD: Tensor) -> Tensor:
         """Return [1, G, length, D]; a view if the blocks are neighbours."""
@@ -81,22 +80,19 @@ class _Decode:
     mask: Tensor | None
 
     @classmethod
-    def of(cls, spans: Sequence[Span], block_size: int, device: torch.device) -> _Decode:
+    def of(cls, spans: Sequence[Span], cache: KVCache) -> _Decode:
         if len(spans) == 1:
-            return cls(1, _Context.of(spans[0], block_size, device), None, None)
+            return cls(1, _Context.of(spans[0], cache), None, None)
+        block_size = cache.block_size
         lengths = np.array([span.num_past + 1 for span in spans])
         width = -(-int(lengths.max()) // block_size)
         table = np.zeros((len(spans), width), dtype=np.int64)
         for row, span in zip(table, spans, strict=True):
             num_blocks = -(-(span.num_past + 1) // block_size)
             row[:num_blocks] = span.blocks[:num_blocks]
-        mask = np.arange(width * block_size) < lengths[:, None]
-        return cls(
-            len(spans),
-            None,
-            torch.from_numpy(table.ravel()).to(device),
-            torch.from_numpy(mask[:, None, None, :]).to(device),
-        )
+        is_seen = torch.from_numpy(np.arange(width * block_size) < lengths[:, None])
+        mask = _mask(is_seen, cache)[:, None, None, :]
+        return cls(len(spans), None, torch.from_numpy(table.ravel()).to(cache.k.device), mask)
 
     def attend(self, q_NHD: Tensor, k_BSGD: Tensor, v_BSGD: Tensor) -> Tensor:
         """Return o_NHD. The query heads of one key head see the same keys, so they stand in for query positions."""
@@ -122,13 +118,12 @@ class _Prefill:
     mask: Tensor | None
 
     @classmethod
-    def of(cls, span: Span, block_size: int, device: torch.device) -> _Prefill:
+    def of(cls, span: Span, cache: KVCache) -> _Prefill:
         stop = span.row + span.num_new
         if span.num_past == 0:
             return cls(span.row, stop, None, None)
-        context = _Context.of(span, block_size, device)
-        mask = torch.ones(span.num_new, context.length, dtype=torch.bool, device=device).tril(span.num_past)
-        return cls(span.row, stop, context, mask)
+        is_seen = torch.ones(span.num_new, stop - span.row + span.num_past, dtype=torch.bool).tril(span.num_past)
+        return cls(span.row, stop, _Context.of(span, cache), _mask(is_seen, cache))
 
     def attend(self, q_LHD: Tensor, k_LGD: Tensor, v_LGD: Tensor, k_SGD: Tensor, v_SGD: Tensor) -> Tensor:
         """Return o_LHD of causal attention over past and new tokens."""
@@ -167,6 +162,12 @@ def _attend_batch(q_PHD: Tensor, k_PHD: Tensor, v_PHD: Tensor, num: int) -> Tens
     """Return o_PHD of `num` pictures of one size."""
     q, k, v = (x.unflatten(0, (num, -1)).transpose(1, 2) for x in (q_PHD, k_PHD, v_PHD))
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(0, 1)
+
+
+def _mask(is_seen: Tensor, cache: KVCache) -> Tensor:
+    """Return what is added to scores: made once a step, where a mask of booleans would be turned into it per layer."""
+    mask = torch.zeros(is_seen.shape, dtype=cache.k.dtype, device=cache.k.device)
+    return mask.masked_fill_(~is_seen.to(mask.device), -torch.inf)
 
 
 def _slots(span: Span, block_size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -238,7 +238,7 @@ def _parse_text(section: Mapping[str, Any], fields: _Fields) -> TextConfig:
 
 
 def _parse_vision(section: Mapping[str, Any], fields: _Fields) -> VisionConfig:
-    heads = fields.integer(section, "num_heads")
+    heads = fields.integer(section, "num_heads", section.get("num_attention_heads"))
     hidden = fields.integer(section, "hidden_size")
     fields.need(hidden % (4 * heads) == 0, f"vision hidden_size {hidden} is no multiple of 4 x num_heads {heads}")
     fields.need(not section.get("attention_bias"), "vision attention_bias is not supported")
