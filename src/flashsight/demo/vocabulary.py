@@ -92,7 +92,7 @@ MATERIALS_BY_CATEGORY: dict[str, tuple[Term, ...]] = {
 }
 """What a product of each category may be made of; a category that is missing is not sold by material."""
 
-GOODS = frozenset({*MATERIALS_BY_CATEGORY, "水果", "蔬菜", "食品", "饮品"})
+GOODS = frozenset({*MATERIALS_BY_CATEGORY, "美妆", "水果", "蔬菜", "食品", "饮品"})
 """Chinese names of the categories that product cards sell."""
 
 

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import BUCKETS, Sample, Scene, Split
+from flashsight.demo.scenes.cards import Card
 from flashsight.demo.scenes.icons import ManyIcons, OneIcon
 from flashsight.demo.scenes.reading import Reading
+from flashsight.demo.scenes.screens import Ui
 
 WEIGHTS: Mapping[Scene, float] = {
     Reading(): 0.4,
+    Ui(): 0.5,
+    Card(): 0.3,
     OneIcon(): 0.4,
     ManyIcons(): 0.2,
 }

@@ -1,0 +1,411 @@
+"""Screens of programs and apps, laid out in many ways: what they say, which buttons they have, what went wrong."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from flashsight.demo.material.opened import Material
+from flashsight.demo.sample import Sample, Split
+from flashsight.demo.scenes.asking import NOTHING, Facts, listed, same
+from flashsight.demo.scenes.canvas import Box, Canvas, Type, mixed, pick_type
+from flashsight.demo.scenes.colours import near
+from flashsight.demo.scenes.paper import paper
+from flashsight.demo.scenes.screen_words import KINDS, Button, Screen, a_screen
+from flashsight.demo.scenes.widgets import (
+    Theme,
+    a_theme,
+    button_width,
+    draw_button,
+    draw_field,
+    draw_row,
+    result_sign,
+    warning_sign,
+)
+from flashsight.demo.vocabulary import COLOURS, CONCEPTS, Term
+
+
+@dataclass(slots=True)
+class _Page:
+    """The room that is left on a surface while a screen is drawn into it, and what was really drawn."""
+
+    rng: random.Random
+    canvas: Canvas
+    theme: Theme
+    left: float
+    top: float
+    right: float
+    bottom: float
+    is_centred: bool
+    gap: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    def text(self, text: str, type_: Type, fill: tuple[int, int, int], max_lines: int) -> bool:
+        lines = self.canvas.wrapped(text, type_, self.width)
+        height = len(lines) * type_.size * 1.3
+        if (
+            len(lines) > max_lines
+            or self.top + height > self.bottom
+            or any(type_.width(line) > self.width + 1 for line in lines)
+        ):
+            return False
+        for line in lines:
+            x = (self.left + self.right - type_.width(line)) / 2 if self.is_centred else self.left
+            self.canvas.text(x, self.top, line, type_, fill)
+            self.top += type_.size * 1.3
+        self.top += self.gap
+        return True
+
+
+def has_failed(title: str | None) -> bool:
+    """True when a title says that something went wrong."""
+    return title is not None and any(
+        word in title.lower() for word in ("失败", "错误", "failed", "error", "无法", "can't")
+    )
+
+
+def _title(page: _Page, screen: Screen) -> Screen:
+    if screen.title is None:
+        return screen
+    theme = page.theme
+    for scale in (page.rng.uniform(1.0, 1.45), 1.0):
+        if page.text(screen.title, theme.type.sized(theme.type.size * scale), theme.strong, 2 if scale == 1.0 else 1):
+            return screen
+    return replace(screen, title=None)
+
+
+def _message(page: _Page, screen: Screen) -> Screen:
+    fill = page.rng.choice((page.theme.faint, page.theme.strong))
+    if screen.message is None or page.text(screen.message, page.theme.type, fill, 3):
+        return screen
+    return replace(screen, message=None)
+
+
+def _error(page: _Page, screen: Screen) -> Screen:
+    """An error as red text, behind a sign, or on a pale or red strip."""
+    if screen.error is None:
+        return screen
+    theme, rng, look = page.theme, page.rng, page.rng.random()
+    size, has_sign = theme.type.size, page.rng.random() < 0.5
+    inset = 0.0 if look < 0.5 else 10.0
+    start = page.left + inset + (size + 8 if has_sign else 0)
+    lines = page.canvas.wrapped(screen.error, theme.type, page.right - inset - start)
+    height = len(lines) * size * 1.3 + inset
+    too_wide = any(theme.type.width(line) > page.right - inset - start + 1 for line in lines)
+    if len(lines) > 3 or page.top + height > page.bottom or too_wide:
+        return replace(screen, error=None)
+    colour = theme.warning if not (has_failed(screen.title) and rng.random() < 0.5) else theme.strong
+    if look >= 0.5:
+        is_strong = look > 0.78
+        strip = mixed(theme.surface, theme.warning, 1.0 if is_strong else 0.14)
+        page.canvas.rounded((page.left, page.top, page.right, page.top + height), theme.radius, strip)
+        colour = theme.on(strip) if is_strong else theme.warning
+    if has_sign:
+        page_top = page.top + inset / 2 + size * 0.05
+        sign = mixed(theme.warning, (120, 0, 0), 0.4) if look > 0.78 else theme.warning
+        warning_sign(page.canvas, page.left + inset, page_top, size * 0.95, sign, rng.choice(("disc", "triangle")))
+    for number, line in enumerate(lines):
+        page.canvas.text(start, page.top + inset / 2 + number * size * 1.3, line, theme.type, colour)
+    page.top += height + page.gap
+    return screen
+
+
+def _fields(page: _Page, screen: Screen) -> Screen:
+    size, above = page.theme.type.size, page.rng.random() < 0.5
+    height = size * (3.2 if above else 1.8)
+    kept = []
+    for field in screen.fields:
+        if page.top + height > page.bottom:
+            break
+        room = page.width * (1.0 if above else 0.66) - 20
+        shown = (
+            field if field.value is None or page.theme.type.width(field.value) < room else replace(field, value=None)
+        )
+        draw_field(
+            page.rng, page.canvas, shown, (page.left, page.top, page.right, page.top + height), page.theme, above
+        )
+        page.top += height + page.gap * 0.8
+        kept.append(shown)
+    return replace(screen, fields=tuple(kept))
+
+
+def _rows(page: _Page, screen: Screen) -> Screen:
+    height = page.theme.type.size * page.rng.uniform(1.8, 2.6)
+    kept = []
+    for row in screen.rows:
+        if page.top + height > page.bottom:
+            break
+        draw_row(page.canvas, row, (page.left, page.top, page.right, page.top + height), page.theme)
+        page.top += height
+        kept.append(row)
+    page.top += page.gap if kept else 0
+    return replace(screen, rows=tuple(kept))
+
+
+def _tabs(page: _Page, screen: Screen) -> Screen:
+    """Tabs along the bottom edge of the picture."""
+    canvas, theme = page.canvas, page.theme
+    height = theme.type.size * 2.0
+    cell = canvas.width / max(1, len(screen.tabs))
+    if not screen.tabs or any(theme.type.width(tab) > cell - 6 for tab in screen.tabs):
+        return replace(screen, tabs=())
+    top = canvas.height - height
+    canvas.pen.rectangle((0, top, canvas.width, canvas.height), mixed(theme.surface, theme.strong, 0.05))
+    canvas.pen.line((0, top, canvas.width, top), theme.line)
+    chosen = page.rng.randrange(len(screen.tabs))
+    for number, tab in enumerate(screen.tabs):
+        box = (number * cell, top, (number + 1) * cell, canvas.height)
+        canvas.centred_text(box, tab, theme.type, theme.accent if number == chosen else theme.faint)
+    page.bottom = min(page.bottom, top - page.gap)
+    return screen
+
+
+def _button_boxes(page: _Page, buttons: tuple[Button, ...], low: bool) -> list[Box]:
+    """Boxes for the buttons: a row, a column or a grid; empty when they do not fit. `low` means at the bottom."""
+    rng, theme = page.rng, page.theme
+    height, gap = theme.type.size * rng.uniform(1.6, 2.2), rng.uniform(8, 18)
+    widths = [button_width(button, theme, rng.uniform(10, 22)) for button in buttons]
+    total, room = sum(widths) + gap * (len(widths) - 1), page.bottom - page.top
+    is_row = total <= page.width and rng.random() < 0.7
+    if is_row and height <= room:
+        top = page.bottom - height if low else page.top
+        if rng.random() < 0.3 and max(widths) <= (page.width - gap * (len(widths) - 1)) / len(widths):
+            widths = [(page.width - gap * (len(widths) - 1)) / len(widths)] * len(widths)
+            total = page.width
+        left = rng.choice((page.left, page.right - total, (page.left + page.right - total) / 2))
+        boxes = []
+        for width in widths:
+            boxes.append((left, top, left + width, top + height))
+            left += width + gap
+        return boxes
+    widest = max(widths)
+    columns = 2 if len(buttons) > 2 and widest * 2 + gap <= page.width and rng.random() < 0.5 else 1
+    cell = (page.width - gap * (columns - 1)) / columns
+    cell = cell if rng.random() < 0.7 else max(widest, cell * 0.6)
+    rows = -(-len(buttons) // columns)
+    needed = rows * height + (rows - 1) * gap * 0.7
+    if widest > cell or needed > room:
+        return []
+    top = page.bottom - needed if low else page.top
+    left = page.left + (page.width - cell * columns - gap * (columns - 1)) / 2
+    return [
+        (x, y, x + cell, y + height)
+        for number in range(len(buttons))
+        for x, y in [(left + number % columns * (cell + gap), top + number // columns * (height + gap * 0.7))]
+    ]
+
+
+def _buttons(page: _Page, screen: Screen, *, low: bool) -> Screen:
+    buttons = screen.buttons
+    while buttons:
+        boxes = _button_boxes(page, buttons, low)
+        if boxes:
+            for button, box in zip(buttons, boxes, strict=True):
+                draw_button(page.canvas, button, box, page.theme)
+            if low:
+                page.bottom = boxes[0][1] - page.gap
+            else:
+                page.top = boxes[-1][3] + page.gap
+            break
+        buttons = buttons[:-1]
+    return replace(screen, buttons=buttons)
+
+
+def _sign(page: _Page, screen: Screen, material: Material) -> None:
+    """A large sign above a result, or a drawing."""
+    side = page.canvas.height * page.rng.uniform(0.13, 0.22)
+    left = (page.left + page.right - side) / 2
+    box = (left, page.top, left + side, page.top + side)
+    if page.rng.random() < 0.6:
+        colour = page.theme.warning if screen.error else near(page.rng, 3)
+        result_sign(page.canvas, box, colour, screen.error is None)
+    else:
+        concept = page.rng.choice([concept.index for concept in CONCEPTS if concept.category.zh == "图标"])
+        sprite = material.sprite(page.rng, concept, "train")
+        if not sprite.is_shape:
+            page.canvas.sprite(sprite, box, sprite.colours[0] if sprite.colours else None)
+    page.top += side + page.gap
+
+
+def _surface(rng: random.Random, canvas: Canvas, screen: Screen, theme: Theme) -> _Page:
+    """What a screen stands on: a panel over a shaded ground, a sheet at the bottom, or the whole picture."""
+    width, height, gap = canvas.width, canvas.height, rng.uniform(8, 18)
+    pad = rng.uniform(14, 28)
+    if screen.kind == "sheet":
+        top = height * rng.uniform(0.15, 0.4)
+        box: Box = (0, top, width, height)
+    elif screen.kind == "dialog" or (screen.kind in ("form", "result") and rng.random() < 0.4):
+        dx, dy = width * rng.uniform(0.02, 0.1), height * rng.uniform(0.05, 0.22)
+        box = (dx, dy, width - dx, height - dy)
+    else:
+        box = (0, 0, width, height)
+    if box != (0, 0, width, height):
+        canvas.picture.paste(mixed(paper(rng), (0, 0, 0), rng.choice((0, 0.35, 0.5, 0.6))), (0, 0, width, height))
+        canvas.rounded(box, rng.choice((0, 8, 14, 20)), theme.surface, theme.line if rng.random() < 0.3 else None)
+    return _Page(
+        rng, canvas, theme, box[0] + pad, box[1] + pad, box[2] - pad, box[3] - pad * 0.8, rng.random() < 0.35, gap
+    )
+
+
+def _header(page: _Page, screen: Screen) -> Screen:
+    """The title in a bar of its own across a page, now and then coloured."""
+    canvas, theme, rng = page.canvas, page.theme, page.rng
+    is_whole = page.left < 40 and page.top < 40 and screen.kind not in ("dialog", "sheet")
+    if screen.title is None or not is_whole or rng.random() < 0.5:
+        return _title(page, screen)
+    fill = theme.accent if rng.random() < 0.4 else mixed(theme.surface, theme.strong, 0.06)
+    type_ = theme.type.sized(theme.type.size * rng.uniform(1.0, 1.25))
+    if type_.width(screen.title) > canvas.width - 60:
+        return _title(page, screen)
+    height = type_.size * rng.uniform(1.8, 2.4)
+    canvas.pen.rectangle((0, 0, canvas.width, height), fill)
+    box = (0, 0, canvas.width, height)
+    if rng.random() < 0.5:
+        canvas.centred_text(box, screen.title, type_, theme.on(fill))
+    else:
+        canvas.text(page.left, (height - type_.size) / 2, screen.title, type_, theme.on(fill))
+    page.top = height + page.gap
+    return screen
+
+
+def draw_screen(rng: random.Random, canvas: Canvas, screen: Screen, theme: Theme, material: Material) -> Screen:
+    """Draw a screen; return what had room on it."""
+    page = _surface(rng, canvas, screen, theme)
+    screen = _tabs(page, screen)
+    if screen.kind == "banner":
+        screen = _error(page, screen)
+    if screen.kind == "result":
+        page.is_centred = True
+        if rng.random() < 0.8:
+            _sign(page, screen, material)
+    screen = _header(page, screen)
+    error_first = screen.kind != "banner" and rng.random() < 0.5
+    low = rng.random() < 0.5
+    if low:
+        screen = _buttons(page, screen, low=True)
+    if error_first and screen.kind != "banner":
+        screen = _error(page, screen)
+    screen = _message(page, screen)
+    screen = _fields(page, screen)
+    screen = _rows(page, screen)
+    if not error_first and screen.kind != "banner":
+        screen = _error(page, screen)
+    return screen if low else _buttons(page, screen, low=False)
+
+
+def state_of(button: Button) -> Term:
+    """What a button is, in a word."""
+    if button.is_disabled:
+        return Term("禁用", "disabled")
+    return Term("主按钮", "primary") if button.is_primary else Term("可用", "enabled")
+
+
+def _describe(screen: Screen) -> Term:
+    zh, en = [f"这是{KINDS[screen.kind].zh}"], [f"This is {KINDS[screen.kind].en}"]
+    if screen.title:
+        zh[0] += f"，标题是“{screen.title}”"
+        en[0] += f' titled "{screen.title}"'
+    if screen.error:
+        zh.append(f"报错“{screen.error}”")
+        en.append(f'It shows the error "{screen.error}"')
+    if screen.message:
+        zh.append(f"提示“{screen.message}”")
+        en.append(f'The message is "{screen.message}"')
+    if screen.fields:
+        zh.append("输入框：" + "、".join(field.label for field in screen.fields))
+        en.append("Fields: " + ", ".join(field.label for field in screen.fields))
+    if screen.rows:
+        zh.append("列表：" + "、".join(row.text for row in screen.rows))
+        en.append("Items: " + ", ".join(row.text for row in screen.rows))
+    if screen.buttons:
+        zh.append("按钮：" + "、".join(button.text for button in screen.buttons))
+        en.append("Buttons: " + ", ".join(button.text for button in screen.buttons))
+    return Term("。".join(zh) + "。", ". ".join(en) + ".")
+
+
+def _tell_buttons(facts: Facts, rng: random.Random, screen: Screen) -> None:
+    buttons = screen.buttons
+    if not buttons:
+        facts.lack("buttons", "states", "primary", "disabled", weight=0.6)
+        return
+    facts.add("buttons", listed([button.text for button in buttons]), weight=3)
+    states = [(button.text, state_of(button)) for button in buttons]
+    facts.add(
+        "states",
+        Term(
+            "、".join(f"{text}（{state.zh}）" for text, state in states),
+            ", ".join(f"{text} ({state.en})" for text, state in states),
+        ),
+        weight=2,
+    )
+    primary = [button.text for button in buttons if button.is_primary]
+    disabled = [button.text for button in buttons if button.is_disabled]
+    facts.add("primary", same(primary[0]) if primary else NOTHING["primary"], weight=1.5)
+    facts.add("disabled", listed(disabled) if disabled else NOTHING["disabled"], weight=1.5 if disabled else 0.6)
+    facts.add("count_buttons", same(str(len(buttons))), weight=0.4)
+    facts.add("has_button", Term("有", "Yes"), x=same(rng.choice(buttons).text), weight=0.3)
+
+
+def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) -> None:
+    """Say everything that is true of a screen."""
+    facts.add("describe", _describe(screen), weight=2)
+    facts.add("kind", KINDS[screen.kind], weight=0.5)
+    _tell_buttons(facts, rng, screen)
+    if screen.title:
+        facts.add("title", same(screen.title), weight=2.5)
+    else:
+        facts.lack("title", weight=0.5)
+    if screen.error:
+        facts.add("error", same(screen.error), weight=2.5)
+        problem = screen.error
+        facts.add("problem", Term(f"用户遇到的问题是：{problem}", f"The user's problem: {problem}"), weight=2)
+    elif screen.title and has_failed(screen.title):
+        problem = screen.title
+        facts.add("problem", Term(f"用户遇到的问题是：{problem}", f"The user's problem: {problem}"), weight=1.5)
+    else:
+        facts.lack("error", "problem", weight=0.7)
+    if screen.message:
+        facts.add("message", same(screen.message), weight=1)
+    if screen.fields:
+        facts.add("fields", listed([field.label for field in screen.fields]), weight=1.5)
+        for field in screen.fields:
+            facts.add(
+                "value",
+                same(field.value) if field.value else Term("未填写", "It is empty."),
+                x=same(field.label),
+                weight=0.6,
+            )
+    if screen.rows:
+        facts.add("rows", listed([row.text for row in screen.rows]), weight=1.5)
+        for row in screen.rows:
+            if row.is_on is not None:
+                state = Term("开启", "on") if row.is_on else Term("关闭", "off")
+                facts.add("switch", state, x=same(row.text), weight=0.4)
+    if screen.tabs:
+        facts.add("tabs", listed(list(screen.tabs)), weight=1)
+    facts.lack("price", weight=0.15)
+    dark = sum(theme.surface) < 384
+    accent = COLOURS[theme.accent_name].name
+    ground = COLOURS[9 if dark else 10].name
+    zh, en = f"{ground.zh}背景", f"{ground.en} background"
+    if any(button.is_primary and not button.is_disabled for button in screen.buttons):
+        zh, en = f"{zh}，{accent.zh}强调色", f"{en} with {accent.en} accents"
+    facts.add("page_colour", Term(zh, en), weight=0.6)
+
+
+class Ui:
+    """A screen of a program or an app."""
+
+    name = "ui"
+
+    def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
+        """A screen whose parts all have room."""
+        theme = a_theme(rng, pick_type(rng, material, split, rng.choice((rng.randint(18, 22), rng.randint(20, 26)))))
+        canvas = Canvas(material, size, theme.surface)
+        screen = draw_screen(rng, canvas, a_screen(rng, material, split), theme, material)
+        facts = Facts("ui")
+        tell_screen(facts, rng, screen, theme)
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
