@@ -61,10 +61,6 @@ class PictureFeed:
             encodes.append(Encode(picture, self._pictures.pixels(picture.key)))
         return tuple(encodes)
 
-    def finds_no_room(self, running: Line[Sequence]) -> bool:
-        """True if a decoded picture is there; after `encodes` gave nothing, that means the cache has no room for it."""
-        return any(self._pictures.state(picture.key) is PictureState.DECODED for picture in _in_order(running))
-
     def decode_requests(self, running: Line[Sequence]) -> tuple[PictureInput, ...]:
         """Pictures to decode next. The first in order never waits for a slot."""
         num_free = self._limits.decode_slots - self._pictures.num_slots_used

@@ -147,9 +147,6 @@ class Scheduler:
         prefills = [] if encodes else self._plan_prefills(self.limits.step_tokens - len(decodes))
         if self._has_just_encoded and not prefills:
             encodes = self._feed.encodes(self._running)
-        if not prefills and not encodes and self._feed.finds_no_room(self._running):
-            # What holds the room must be used up, however short the chunk.
-            prefills = self._plan_prefills(self.limits.step_tokens - len(decodes), shortest_cut=1)
         self._has_just_encoded = bool(encodes)
         self._tally.add("encoder_calls", bool(encodes))
         return Plan(
@@ -254,7 +251,7 @@ class Scheduler:
 
     # --- prefill ---------------------------------------------------------------------------------------------
 
-    def _plan_prefills(self, budget: int, shortest_cut: int = SHORTEST_CUT) -> list[Chunk]:
+    def _plan_prefills(self, budget: int) -> list[Chunk]:
         chunks: list[Chunk] = []
         in_flight: set[bytes] = set()
         for sequence in self._running:
@@ -265,7 +262,7 @@ class Scheduler:
             self._adopt(sequence)
             if self._should_wait_for(in_flight, sequence):
                 continue
-            start, end = sequence.num_computed, self._reach(sequence, budget, shortest_cut)
+            start, end = sequence.num_computed, self._reach(sequence, budget)
             sequence.phase = Phase.PREFILL if end > start else Phase.PICTURES
             if end > start:
                 self._note_first_chunk(sequence)
@@ -281,16 +278,17 @@ class Scheduler:
             sequence.num_prompt_cached = sequence.num_cached
             self._tally.record_prefix(sequence)
 
-    def _reach(self, sequence: Sequence, budget: int, shortest_cut: int) -> int:
+    def _reach(self, sequence: Sequence, budget: int) -> int:
         """How far the next chunk goes: to the budget, the end, or the first picture whose features are not there."""
         start = sequence.num_computed
         end = min(len(sequence), start + budget)
-        for picture in sequence.pending_pictures():
+        for index, picture in enumerate(sequence.pending_pictures()):
             if picture.start >= end:
                 break
             if self.pictures.state(picture.key) is not PictureState.ENCODED:
+                # Behind a picture that is there nothing is held back: it may sit in the room that this one needs.
                 cut = max(start, picture.start)
-                return cut if cut - start >= shortest_cut else start
+                return cut if index > 0 or cut - start >= SHORTEST_CUT else start
         return end
 
     def _adopt(self, sequence: Sequence) -> None:
