@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.house import ENDLESS, STOP_ID, House
 
 from flashsight.core.errors import Overloaded, PictureError, PromptTooLong, RequestError
 from flashsight.engine.scheduler import SHORTEST_CUT
 from flashsight.engine.sequence import Kind, Phase, Sequence
-from tests.engine.house import ENDLESS, STOP_ID, House
 
 PICTURES = {"p0": 3, "p1": 8, "p2": 20, "p3": 40, "p4": 5, "p5": 70}
 
@@ -110,6 +111,33 @@ def test_every_request_ends_with_the_right_answer_whatever_happens(
     totals = house.scheduler.snapshot().totals
     assert totals.finished + totals.failed + totals.aborted == len(house.sequences)
     assert totals.pictures_encoded == len(house.encoded)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_long_crowded_days_with_every_cache_too_small_end_well(seed: int) -> None:
+    random = Random(seed)
+    house = House(
+        num_blocks=random.choice([40, 60, 200]),
+        picture_bytes=random.choice([140, 150, 200]),
+        has_prefix_cache=random.random() < 0.8,
+        step_tokens=random.choice([5, 32, 100, 200]),
+        encode_patches=random.choice([1, 64, 300]),
+        max_sequences=random.choice([1, 3, 8]),
+        decode_slots=random.choice([1, 2, 6]),
+    )
+    for _ in range(100):
+        match random.choices(["add", "step", "deliver", "abort", "abort inside"], [6, 6, 5, 1, 1])[0]:
+            case "add":
+                some = [random.choice([(random.randint(1, 4),) * 15, *PICTURES.items()]) for _ in range(4)]
+                kind = random.choice([Kind.ANSWER, Kind.ANSWER, Kind.PREWARM])
+                play(house, ("add", some, random.choice("abc"), random.choice([1, 5, 40]), kind))
+            case "step":
+                house.step()
+            case what:
+                play(house, (what, random.randrange(20)))
+    house.drain()
+    answered = [s for s in house.ended if s.kind is Kind.ANSWER]
+    assert all(sequence.generated == house.right_answer(sequence) for sequence in answered)
 
 
 @settings(max_examples=60, deadline=None)

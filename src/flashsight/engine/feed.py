@@ -1,18 +1,19 @@
 """Decides which pictures are decoded and encoded next, in the order in which sequences will need them.
 
 The first picture that a sequence has still to prefill is its front: it cannot go on without it. Fronts come before what
-lies behind them, the oldest sequence's first; wanted features give way only to the front of an answer. So the oldest
-always goes on, however small the cache.
+lies behind them, the oldest sequence's first. Features that somebody wants give way only to a front, and then not those
+of another front; those that an answer wants never give way to prewarming. So the oldest always goes on, however small
+the cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Line
 
-from flashsight.core.types import PictureInput
+from flashsight.core.types import PictureInput, PictureKey
 from flashsight.engine.pictures import PictureCache, PictureState
 from flashsight.engine.plan import Encode, Limits
-from flashsight.engine.sequence import Kind, Phase, Sequence
+from flashsight.engine.sequence import Kind, Sequence
 
 
 class PictureFeed:
@@ -47,7 +48,7 @@ class PictureFeed:
 
         A front that finds no room is not overtaken: what holds the room is about to be prefilled.
         """
-        fronts = {s.pending_pictures()[0].key for s in running if s.wanted and s.kind is Kind.ANSWER}
+        protected = _protected_from(running)
         encodes: list[Encode] = []
         num_patches = 0
         for picture in _in_order(running):
@@ -56,7 +57,7 @@ class PictureFeed:
             num_patches += picture.grid.num_patches
             if encodes and num_patches > self._limits.encode_patches:
                 break
-            if not self._pictures.reserve(picture.key, fronts):
+            if not self._pictures.reserve(picture.key, protected.get(picture.key)):
                 break
             encodes.append(Encode(picture, self._pictures.pixels(picture.key)))
         return tuple(encodes)
@@ -72,12 +73,25 @@ class PictureFeed:
         return tuple(requests)
 
 
+def _protected_from(running: Line[Sequence]) -> dict[PictureKey, set[PictureKey]]:
+    """For each front, the pictures whose features must not be thrown out for it."""
+    answers = [sequence for sequence in running if sequence.wanted and sequence.kind is Kind.ANSWER]
+    prewarms = [sequence for sequence in running if sequence.wanted and sequence.kind is Kind.PREWARM]
+    answer_fronts = {sequence.pending_pictures()[0].key for sequence in answers}
+    prewarm_fronts = {sequence.pending_pictures()[0].key for sequence in prewarms}
+    wanted_by_answers = {key for sequence in answers for key in sequence.wanted}
+    return dict.fromkeys(prewarm_fronts, prewarm_fronts | wanted_by_answers) | dict.fromkeys(
+        answer_fronts, answer_fronts
+    )
+
+
 def _in_order(running: Line[Sequence]) -> list[PictureInput]:
-    """Pictures still to prefill, each key once: the front of every sequence, then what lies behind."""
-    pending = [sequence.pending_pictures() for sequence in running if sequence.phase is not Phase.DECODE]
-    fronts = [pictures[0] for pictures in pending if pictures]
-    behind = [picture for pictures in pending for picture in pictures[1:]]
-    by_key: dict[str, PictureInput] = {}
-    for picture in fronts + behind:
-        by_key.setdefault(picture.key, picture)
+    """Pictures still to prefill, each key once: the front of every answer, what lies behind; then prewarming alike."""
+    by_key: dict[PictureKey, PictureInput] = {}
+    for kind in Kind:
+        pending = [sequence.pending_pictures() for sequence in running if sequence.wanted and sequence.kind is kind]
+        fronts = [pictures[0] for pictures in pending]
+        behind = [picture for pictures in pending for picture in pictures[1:]]
+        for picture in fronts + behind:
+            by_key.setdefault(picture.key, picture)
     return list(by_key.values())

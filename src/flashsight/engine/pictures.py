@@ -125,17 +125,17 @@ class PictureCache:
         entry.state, entry.pixels = PictureState.DECODED, pixels
         return True
 
-    def reserve(self, key: PictureKey, fronts: Collection[PictureKey]) -> bool:
+    def reserve(self, key: PictureKey, protected: Collection[PictureKey] | None = None) -> bool:
         """DECODED -> ENCODING if there is room, or room can be made; else False and nothing has changed.
 
-        Features that no sequence wants go first. If the picture is itself one of `fronts` (pictures that a sequence
-        cannot go on without), wanted ones that are not may go too: they are made again when their turn comes.
+        Features that no sequence wants go first. Given `protected`, wanted ones that are not among them may go too:
+        they are made again when their turn comes.
         """
         entry = self._entries[key]
         assert entry.state is PictureState.DECODED
         missing_bytes = self.used_bytes + entry.num_bytes - self.capacity_bytes
         victims = []
-        for victim in self._victims(fronts, may_take_wanted=key in fronts):
+        for victim in self._victims(protected):
             if missing_bytes <= 0:
                 break
             victims.append(victim)
@@ -148,11 +148,11 @@ class PictureCache:
         self.used_bytes += entry.num_bytes
         return True
 
-    def _victims(self, fronts: Collection[PictureKey], *, may_take_wanted: bool) -> list[_Entry]:
+    def _victims(self, protected: Collection[PictureKey] | None) -> list[_Entry]:
         encoded = [entry for entry in self._entries.values() if entry.state is PictureState.ENCODED]
         victims = [entry for entry in encoded if not entry.wanted_by]
-        if may_take_wanted:
-            victims += [entry for entry in encoded if entry.wanted_by and entry.picture.key not in fronts]
+        if protected is not None:
+            victims += [entry for entry in encoded if entry.wanted_by and entry.picture.key not in protected]
         return victims
 
     def _evict(self, entry: _Entry) -> None:
