@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -167,10 +168,21 @@ def test_a_body_that_stops_arriving_is_408(
     assert answer.startswith(b"HTTP/1.1 408")
 
 
-def test_a_body_shorter_than_announced_harms_nobody(house: LiveHouse, connect: Callable[[], socket.socket]):
+def test_leaving_in_the_middle_of_a_body_is_no_fault_of_the_servers(
+    house: LiveHouse, connect: Callable[[], socket.socket]
+):
+    def num_499() -> float:
+        found = re.search(
+            r'route="/v1/chat/completions",status="499"} ([0-9.]+)', house.house.metrics.render().decode()
+        )
+        return float(found[1]) if found else 0.0
+
+    before = num_499()
     connection = connect()
     connection.sendall(request(encoded(CHAT))[:-5])
+    time.sleep(0.05)
     connection.close()
+    until(lambda: num_499() == before + 1)
     assert house.http.post("/v1/chat/completions", json=CHAT).status_code == 200
 
 

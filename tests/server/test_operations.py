@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 import httpx2
@@ -111,3 +113,13 @@ def test_the_openapi_document_names_every_public_route(house: LiveHouse):
     paths = house.http.get("/openapi.json").json()["paths"]
     expected = {"/v1/chat/completions", "/v1/models", "/v1/models/{model}", "/health", "/ready", "/metrics", "/v1/plan"}
     assert set(paths) == expected
+
+
+def test_every_reference_in_the_openapi_document_resolves(house: LiveHouse):
+    document = house.http.get("/openapi.json").json()
+    refs = set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document)))
+    assert "#/components/schemas/ChatBody" in refs
+    for ref in refs:
+        found = document
+        for step in ref.removeprefix("#/").split("/"):
+            found = found[step]

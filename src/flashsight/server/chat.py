@@ -29,9 +29,9 @@ def chat_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, An
     async def create_chat_completion(request: Request) -> Response:
         """Answer a conversation about pictures, whole or as server-sent events."""
         chat = readiness.require().chat
-        parsed = await _parse(request)
-        request.state.end_user = parsed.end_user
         try:
+            parsed = await _parse(request)
+            request.state.end_user = parsed.end_user
             async with WhileConnected(request.receive):
                 return await _respond(chat, parsed, request)
         except ClientGone:

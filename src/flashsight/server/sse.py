@@ -13,7 +13,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -66,12 +66,15 @@ class WhileConnected:
 
 
 async def read_body(request: Request, *, idle_seconds: float) -> bytes:
-    """Return the body; raise TimeoutError when the sender pauses for longer than idle_seconds."""
+    """Return the body; raise TimeoutError if the sender pauses for longer than idle_seconds, ClientGone if it leaves."""
     body = bytearray()
     pieces = aiter(request.stream())
     while True:
-        async with asyncio.timeout(idle_seconds):
-            piece = await anext(pieces, None)
+        try:
+            async with asyncio.timeout(idle_seconds):
+                piece = await anext(pieces, None)
+        except ClientDisconnect:
+            raise ClientGone from None
         if piece is None:
             return bytes(body)
         body += piece

@@ -8,15 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
-from flashsight.core.errors import PromptTooLong, RequestError, SchemaError
+import numpy as np
+from numpy.typing import NDArray
+
+from flashsight.core.errors import PictureError, PromptTooLong, RequestError, SchemaError
 from flashsight.core.types import (
     Constraint,
     Conversation,
     Delta,
     JsonConstraint,
     ModelInput,
+    PictureInput,
     PicturePart,
     PromptStats,
     Salt,
@@ -62,12 +68,7 @@ class LocalBackend:
         """
         prompt, constraints = await asyncio.to_thread(self._prepare, conversation, sampling)
         max_tokens = self._room(len(prompt.ids), sampling.max_tokens)
-        sizes = [
-            part.media.turned_size
-            for message in conversation.messages
-            for part in message.parts
-            if isinstance(part, PicturePart)
-        ]
+        sizes = [part.media.turned_size for part in _pictures(conversation)]
         answer = _Answer(self._engine, conversation, prompt)
         choices = []
         for index in range(sampling.n):
@@ -90,14 +91,21 @@ class LocalBackend:
                 )
         wanted = sampling.constraint
         if wanted is None:
-            return self._processor.prepare(conversation), [None] * sampling.n
+            return self._prompt(conversation), [None] * sampling.n
         try:
             thinking = conversation.thinking
             constraints = [self._grammars.compile(wanted, thinking=thinking) for _ in range(sampling.n)]
         except SchemaError as error:
             error.param = error.param or _field_of(wanted)
             raise
-        return self._processor.prepare(conversation), [*constraints]
+        return self._prompt(conversation), [*constraints]
+
+    def _prompt(self, conversation: Conversation) -> ModelInput:
+        """Return the prompt, whose pictures say which field of the request they came from if they cannot be decoded."""
+        prompt = self._processor.prepare(conversation)
+        named = zip(prompt.pictures, _pictures(conversation), strict=True)
+        pictures = tuple(replace(picture, load=partial(_load, picture, part.param)) for picture, part in named)
+        return replace(prompt, pictures=pictures)
 
     def _room(self, num_prompt: int, max_tokens: int | None) -> int:
         room = self._context_tokens - num_prompt
@@ -136,6 +144,18 @@ class LocalBackend:
             banned_ids=banned,
             constraint=constraint,
         )
+
+
+def _pictures(conversation: Conversation) -> list[PicturePart]:
+    return [part for message in conversation.messages for part in message.parts if isinstance(part, PicturePart)]
+
+
+def _load(picture: PictureInput, param: str) -> NDArray[np.uint8]:
+    try:
+        return picture.load()
+    except PictureError as error:
+        error.param = error.param or param
+        raise
 
 
 def _field_of(constraint: Constraint) -> str:
