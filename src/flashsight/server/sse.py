@@ -66,7 +66,7 @@ class WhileConnected:
 
 
 async def read_body(request: Request, *, idle_seconds: float) -> bytes:
-    """Return the body; raise TimeoutError if the sender pauses for longer than idle_seconds, ClientGone if it leaves."""
+    """Return the body; raise TimeoutError if the sender pauses for longer than idle_seconds, ClientGone if it left."""
     body = bytearray()
     pieces = aiter(request.stream())
     while True:
