@@ -91,6 +91,7 @@ MALFORMED = [
     "http://%31%32%37.0.0.1/",
     "http://example.com%00.evil.example/",
     "gopher://example.com/",
+    "http://example.com/\ud83d",
     "//example.com/a.png",
 ]
 

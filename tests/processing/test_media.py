@@ -16,6 +16,7 @@ from PIL import Image
 from flashsight.core.config import MediaConfig
 from flashsight.core.errors import PictureError
 from flashsight.core.types import Media, PictureRef
+from flashsight.processing.header import count_jpeg_scans
 from flashsight.processing.media import MediaGate
 
 from .pictures import chunk, encoded, png, scene, webp_canvas, with_exif
@@ -89,6 +90,10 @@ def test_every_spelling_of_a_data_url_gives_the_same_picture(url: str) -> None:
         ("data:image/png;base64,A", "invalid_base64"),
         ("data:image/png;base64,AA=A", "invalid_base64"),
         ("data:image/png;base64,图片", "invalid_base64"),
+        ("data:image/png;base64,\ud83d", "invalid_base64"),
+        ("data:image/png,\ud83d", "invalid_image"),
+        ("\ud83d", "invalid_base64"),
+        ("http://\ud83d/", "fetch_refused"),
         (f"data:image/png;base64,{B64[:40]}*{B64[41:]}", "invalid_base64"),
         ("not base64 at all!", "invalid_base64"),
         ("data:image/png;base64,aGVsbG8gd29ybGQ=", "image_format"),
@@ -200,6 +205,13 @@ def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     assert refusal_of_bytes(content[:-2] + scan * 200 + content[-2:]).code == "image_too_many_scans"
 
 
+def test_what_a_phone_appends_to_a_jpeg_counts_for_nothing() -> None:
+    jpeg = encoded(scene(64, 64), "JPEG", progressive=True, exif=b"Exif\0\0" + b"\xff\xda\xff\xd9" * 300)
+    video = b"\xff\xda\0\x08" * 5000
+    assert admit_bytes(encoded(scene(64, 64), "JPEG") + video).format == "jpeg"
+    assert count_jpeg_scans(jpeg + video, at_most=1000) == count_jpeg_scans(jpeg, at_most=1000) == 10
+
+
 @pytest.mark.parametrize("tail", [b"PK\x03\x04" + bytes(100), b"<script>alert(1)</script>", b"%PDF-1.7", PNG])
 def test_a_polyglot_is_what_its_first_bytes_say(tail: bytes) -> None:
     jpeg = encoded(scene(20, 10), "JPEG")
@@ -281,6 +293,8 @@ def test_files_under_the_media_root_are_read(root: Path, name: str) -> None:
         "/dev/zero",
         "/proc/self/environ",
         "/%ff%fe.png",
+        "{root}/\ud83d.png",
+        "{root}/%ed%a0%bd.png",
         "/" + "a" * 5000,
         "",
     ],

@@ -24,6 +24,11 @@ def test_no_text_becomes_a_special_token_and_every_text_comes_back(tokenizer: To
     assert tokenizer.decode(ids) == text
 
 
+def test_halves_of_surrogate_pairs_out_of_json_are_joined_or_marked(tokenizer: Tokenizer) -> None:
+    assert tokenizer.decode(tokenizer.encode("a\ud83d\ude00b")) == "a😀b"
+    assert tokenizer.decode(tokenizer.encode("a\ud83db\ude00")) == "a�b�"
+
+
 @given(text=st.text().filter(lambda text: not any(name in text for name, _ in ADDED_TOKENS)))
 def test_ordinary_text_has_the_ids_that_the_library_gives(glm_files: Path, tokenizer: Tokenizer, text: str) -> None:
     reference = FastTokenizer.from_file(str(glm_files / "tokenizer.json"))

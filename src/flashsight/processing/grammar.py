@@ -140,7 +140,10 @@ def _grammar_of(constraint: Constraint) -> str:
         raise SchemaError(
             f"the regex has {len(constraint.pattern)} characters, the limit is {MAX_REGEX_CHARACTERS}; shorten it"
         )
-    return str(LLMatcher.grammar_from_regex(constraint.pattern))
+    try:
+        return str(LLMatcher.grammar_from_regex(constraint.pattern))
+    except ValueError:  # half a surrogate pair out of JSON
+        raise SchemaError("the regex holds a character that does not exist; write it in whole characters") from None
 
 
 def _json_grammar(constraint: JsonConstraint) -> str:

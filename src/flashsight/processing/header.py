@@ -6,6 +6,7 @@ errors end here: whatever goes wrong inside a reader becomes one fixed sentence.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,9 @@ _REFUSED: Final = (
 )
 
 _HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"mif1"))
+
+# Inside a scan's bytes 0xFF is followed by 0 or a restart marker; anything else begins the next segment.
+_MARKER: Final = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,19 @@ def opened(content: bytes, kind: PictureFormat) -> Iterator[Image.Image]:
         raise
     except Exception:  # a reader fed with hostile bytes may raise anything
         raise damaged() from None
+
+
+def count_jpeg_scans(content: bytes, *, at_most: int) -> int:
+    """Count the scans of a JPEG by walking its segments to the end of the picture; stops early beyond `at_most`.
+
+    What follows the picture is not looked at: phones append whole videos there.
+    """
+    num_scans, found = 0, _MARKER.search(content, 2)
+    while found is not None and found[1] != b"\xd9" and num_scans <= at_most:
+        num_scans += found[1] == b"\xda"
+        length = int.from_bytes(content[found.end() : found.end() + 2], "big")
+        found = _MARKER.search(content, found.end() + length)
+    return num_scans
 
 
 def allow_pixels(num_pixels: int) -> None:

@@ -13,7 +13,7 @@ from flashsight.core.config import MediaConfig
 from flashsight.core.errors import PictureError
 from flashsight.core.types import Media, PictureRef
 from flashsight.processing.fetch import Fetcher
-from flashsight.processing.header import Header, allow_pixels, read_header
+from flashsight.processing.header import Header, allow_pixels, count_jpeg_scans, read_header
 from flashsight.processing.references import base64_bytes, data_url_bytes, file_bytes, too_large
 
 MAX_JPEG_SCANS = 100
@@ -85,7 +85,7 @@ class MediaGate:
             raise too_large(len(content), self._config.max_bytes)
         header = read_header(content)
         self._check_size(header)
-        if header.format == "jpeg" and content.count(b"\xff\xda") > MAX_JPEG_SCANS:
+        if header.format == "jpeg" and count_jpeg_scans(content, at_most=MAX_JPEG_SCANS) > MAX_JPEG_SCANS:
             raise PictureError(
                 f"the JPEG has more than {MAX_JPEG_SCANS} scans; save it again with usual settings",
                 code="image_too_many_scans",

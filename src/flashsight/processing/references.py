@@ -35,6 +35,8 @@ def data_url_bytes(url: str, max_bytes: int) -> bytes:
         return base64_bytes(payload, max_bytes)
     if len(payload) > 3 * max_bytes:
         raise too_large(None, max_bytes)
+    if not payload.isascii():
+        raise PictureError("the data URL holds characters beyond ASCII; percent-encode its bytes or use base64")
     return unquote_to_bytes(payload)
 
 
@@ -86,7 +88,8 @@ def _path_of(url: str) -> str:
     host, slash, path = url[len("file://") :].partition("/")
     try:
         decoded = unquote("/" + path, errors="strict")
-    except UnicodeDecodeError:
+        decoded.encode()
+    except UnicodeError:  # not UTF-8, or half a surrogate pair out of JSON
         decoded = "\0"
     if not slash or host.lower() not in ("", "localhost") or "\0" in decoded:
         raise _refused("the file URL is malformed; write file:///absolute/path/to/picture.jpg")

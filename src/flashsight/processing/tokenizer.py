@@ -7,6 +7,7 @@ Text never becomes a special token, whoever wrote it: the encoder is built witho
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ NEVER_SPOKEN = frozenset(
     ]
 )
 
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
+
 
 class Tokenizer:
     """A byte-level BPE tokenizer with its special tokens apart.
@@ -92,7 +95,12 @@ class Tokenizer:
         return number in self._text_of_special
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of plain text; nothing in it is taken for a special token."""
+        """Return the ids of plain text; nothing in it is taken for a special token.
+
+        JSON may carry halves of surrogate pairs: neighbours are joined, lone ones become U+FFFD.
+        """
+        if _SURROGATE.search(text):
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids: list[int] = self._encoder.encode(text, add_special_tokens=False).ids
         return ids
 
