@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,10 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 from flashsight.core.config import ModelConfig
 from flashsight.core.errors import CheckpointError, ConfigError
@@ -169,6 +173,31 @@ def test_a_damaged_file_is_one_clear_error(copied: Path, damage: Callable[[Path]
     with pytest.raises(CheckpointError) as caught:
         load_model(config_of(copied))
     assert str(copied) in caught.value.message
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=4))
+def test_bytes_changed_at_the_start_of_a_file_never_surprise(
+    copied: Path, tiny_checkpoint: Path, changes: list[tuple[int, int]]
+) -> None:
+    content = bytearray((tiny_checkpoint / "model.safetensors").read_bytes())
+    for place, value in changes:
+        content[place] = value
+    (copied / "model.safetensors").write_bytes(content)
+    with contextlib.suppress(CheckpointError):
+        load_model(config_of(copied))
+
+
+def test_the_byte_tokenizer_of_the_real_dimensions_has_the_ids_of_its_config() -> None:
+    folder = loading.checkpoint_folder(ModelConfig(path="glm-4.6v-flash", load_format="dummy"))
+    tokenizer, config = Tokenizer.from_file(str(folder / "tokenizer.json")), loading.read_config(folder)
+    assert tokenizer.token_to_id("<|image|>") == config.image_token_id
+    assert tokenizer.token_to_id("<|begin_of_image|>") == config.image_start_token_id
+    assert tokenizer.token_to_id("<|end_of_image|>") == config.image_end_token_id
+    stops = ("<|endoftext|>", "<|user|>", "<|observation|>")
+    assert tuple(tokenizer.token_to_id(text) for text in stops) == config.eos_token_ids
+    text = "任何文字, any text 😀"
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
 def test_a_shard_that_the_index_names_must_be_there(tmp_path: Path) -> None:

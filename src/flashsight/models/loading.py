@@ -22,6 +22,7 @@ from flashsight.core.errors import CheckpointError, ConfigError
 from flashsight.models.glm4v.config import Glm4vConfig, read_config
 from flashsight.models.glm4v.model import Glm4v, set_dtype
 from flashsight.models.glm4v.weights import Row, as_checkpoint, from_checkpoint, keep_int8, name_table
+from flashsight.models.layers import Linear
 from flashsight.models.storage import SCALE_SUFFIX, Shape, Shard, dequantise, find_shards, read_shard
 
 BUILT_IN: Final = ("nano", "glm-4.6v-flash")
@@ -75,7 +76,7 @@ def load_model(config: ModelConfig, *, progress: Progress | None = None) -> Load
         config=checkpoint,
         files=folder,
         weights_id=_weights_id(checkpoint, shards),
-        weight_bytes=sum(parameter.nbytes for parameter in model.parameters()),
+        weight_bytes=_weight_bytes(model),
         device=device,
         dtype=dtype,
     )
@@ -211,6 +212,11 @@ def _fill_row(model: Glm4v, row: Row, file: safe_open) -> None:
     from_checkpoint(model, row, dequantise(weight, scale))
     if model.device.type == "cpu" and model.dtype is torch.bfloat16 and hasattr(torch, "_weight_int8pack_mm"):
         keep_int8(model, row, weight, scale)
+
+
+def _weight_bytes(model: Glm4v) -> int:
+    stored = [module.int8 for module in model.modules() if isinstance(module, Linear) and module.int8 is not None]
+    return sum(weight.nbytes for weight in (*model.parameters(), *stored))
 
 
 def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:

@@ -66,7 +66,7 @@ def read_shard(path: Path) -> Shard:
     try:
         entries: Any = json.loads(header)
         _check_table(entries)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise CheckpointError(
             f"{path} ({size} bytes) is no safetensors file, or is cut short; download it again"
         ) from None
