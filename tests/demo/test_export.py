@@ -15,7 +15,7 @@ from flashsight.demo.export import checkpoint_tensors, export_hf, join_shards, w
 from flashsight.demo.generate import Answerer
 from flashsight.demo.optimise import Optimiser
 from flashsight.demo.sample import Pair, Sample
-from flashsight.demo.train import build
+from flashsight.demo.train import ALONE, build
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
 from flashsight.models.storage import verify_files
@@ -37,8 +37,8 @@ def documents(folder: Path) -> Path:
 @pytest.fixture
 def compact(tmp_path: Path) -> Compact:
     """A checkpoint of untrained weights in shards, and the numbers that it was made from."""
-    objective = build(small.config(), small.CLASSES, 2, seed=4)
-    tensors = checkpoint_tensors(Optimiser(objective).masters, small.config())
+    objective = build(small.config(), small.CLASSES, 2, seed=4, device=torch.device("cpu"))
+    tensors = checkpoint_tensors(Optimiser(objective, ALONE).masters, small.config())
     write_compact(tmp_path / "shards", tensors, documents(tmp_path / "documents"), max_shard_bytes=200_000)
     return tmp_path / "shards", tensors
 
@@ -46,6 +46,7 @@ def compact(tmp_path: Path) -> Compact:
 def test_shards_become_one_file_with_the_same_weights(compact: Compact, tmp_path: Path) -> None:
     shards, tensors = compact
     assert len(list(shards.glob("*.safetensors"))) > 2
+    documents(tmp_path / "package")
     join_shards(shards, tmp_path / "package", "# nano\n")
     assert [path.name for path in (tmp_path / "package").glob("*.safetensors")] == ["model.safetensors"]
     assert verify_files(tmp_path / "package") == []

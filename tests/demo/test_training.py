@@ -19,7 +19,7 @@ from flashsight.demo.batches import BatchSize, Collator, square_order
 from flashsight.demo.generate import Answerer
 from flashsight.demo.objective import Objective
 from flashsight.demo.optimise import Optimiser, Schedule
-from flashsight.demo.ring import Arrays, Ring
+from flashsight.demo.ring import Parts, Ring
 from flashsight.demo.sample import Pair
 from flashsight.demo.train import TrainSettings, build, train
 from flashsight.processing.positions import PictureSpan, mrope_positions
@@ -117,12 +117,12 @@ def test_a_question_may_stand_before_its_picture(monkeypatch: pytest.MonkeyPatch
     assert positions[0, 3 + len(line) + 1] == 3 + len(line) + 1
 
 
-def arrays_of(*samples: object) -> Arrays:
+def arrays_of(*samples: object) -> Parts:
     return Collator(small.packer(), SIZE, seed=3).collate(samples)  # type: ignore[arg-type]
 
 
 def make_objective() -> Objective:
-    return build(small.config(), small.CLASSES, len(small.SKILLS), seed=0)
+    return build(small.config(), small.CLASSES, len(small.SKILLS), seed=0, device=torch.device("cpu"))
 
 
 def patches_of(batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -168,7 +168,7 @@ def test_a_batch_holds_one_size_and_fills_its_patches() -> None:
     samples = [small.sample(number, "树", size=(56, 56) if number % 3 else (84, 56)) for number in range(12)]
     batches = list(Collator(small.packer(), SIZE, seed=0).batches(samples))
     small_ones, large_ones = (3, 56, 56, 3), (2, 84, 56, 3)
-    assert [batch["pixels"].shape for batch in batches] == [large_ones, small_ones, small_ones, large_ones]
+    assert [np.stack(batch["pixels"]).shape for batch in batches] == [large_ones, small_ones, small_ones, large_ones]
 
 
 def test_imitated_jpeg_is_about_what_pillow_saves(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_the_rate_warms_up_stays_and_falls_by_time() -> None:
 TWO = (small.sample(30, "红色的苹果"), small.sample(200, "不在我的词汇里"))
 
 
-def two_pictures(worker: int) -> Iterator[Arrays]:
+def two_pictures(worker: int) -> Iterator[Parts]:
     yield from Collator(small.packer(), SIZE, seed=worker).batches(cycle(TWO))
 
 

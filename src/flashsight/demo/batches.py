@@ -11,17 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flashsight.demo.packing import Packer, Row
 from flashsight.demo.recipe import MERGE, PATCH
-from flashsight.demo.ring import Arrays
+from flashsight.demo.ring import Parts
 from flashsight.demo.sample import IGNORED, Labels, Sample
 
-TEXT_TOKENS = 320
 LABELLED_PATCHES = 192
 
 
@@ -30,7 +28,7 @@ class BatchSize:
     """How much one batch holds: patches of all its pictures, tokens of text beside each row's pictures."""
 
     num_patches: int = 128 * 1024
-    text_tokens: int = TEXT_TOKENS
+    text_tokens: int = 288
 
 
 class Collator:
@@ -41,7 +39,7 @@ class Collator:
         self._chance = random.Random(seed)
         self._numbers = np.random.default_rng(seed)
 
-    def batches(self, samples: Iterable[Sample]) -> Iterator[Arrays]:
+    def batches(self, samples: Iterable[Sample]) -> Iterator[Parts]:
         """Yield a batch whenever samples of one kind fill it; what is left at the end of the stream is dropped."""
         waiting: defaultdict[tuple[int, ...], list[Sample]] = defaultdict(list)
         for sample in samples:
@@ -51,12 +49,12 @@ class Collator:
             if (len(waiting[key]) + 1) * patches > self._size.num_patches * PATCH * PATCH:
                 yield self.collate(waiting.pop(key))
 
-    def collate(self, samples: Sequence[Sample]) -> Arrays:
+    def collate(self, samples: Sequence[Sample]) -> Parts:
         """Return the arrays of one batch of B rows with N pictures in all.
 
-        pixels uint8 [N, H, W, 3] · ids, groups [B, L] · positions [B, 3, L] · pictures [M] and places [K], rows of the
-        flattened B * L · targets, weights, skills [K] · patches [N, 192], rows of all patches in the encoder's order ·
-        labels [N, 192, 3] (char, icon, colour) · num_left_out [1], pairs that found no room.
+        pixels N of uint8 [H, W, 3] · ids, groups [B, L] · positions [B, 3, L] · pictures [M] and places [K], rows of
+        the flattened B * L · targets, weights, skills [K] · patches [N, 192], rows of all patches in the encoder's
+        order · labels [N, 192, 3] (char, icon, colour) · num_left_out [1], pairs that found no room.
         """
         rows = [self._row(sample) for sample in samples]
         length = len(rows[0].ids)
@@ -67,7 +65,7 @@ class Collator:
         height, width, _ = pictures[0].shape
         num_patches = (height // PATCH) * (width // PATCH)
         return {
-            "pixels": np.stack(pictures),
+            "pixels": pictures,
             "ids": ids,
             "groups": np.stack([row.groups for row in rows]),
             "positions": np.stack([row.positions for row in rows]),
@@ -94,8 +92,9 @@ class Collator:
         has_something = (values[:, :2] > 0).any(axis=1)
         rank = self._numbers.random(len(values)) + ~has_something
         most = np.argsort(rank)[: LABELLED_PATCHES * 3 // 4]
-        rest = np.setdiff1d(np.flatnonzero((values != IGNORED).any(axis=1)), most)
-        rest = self._numbers.permutation(rest)[: LABELLED_PATCHES - len(most)]
+        is_open = (values != IGNORED).any(axis=1)
+        is_open[most] = False
+        rest = self._numbers.permutation(np.flatnonzero(is_open))[: LABELLED_PATCHES - len(most)]
         num_chosen = len(most) + len(rest)
         places = np.resize(np.concatenate([most, rest]), LABELLED_PATCHES)
         chosen = values[places].astype(np.int16)
@@ -108,8 +107,3 @@ def square_order(height: int, width: int) -> NDArray[np.int64]:
     """Return where each patch of the encoder's order, square after square of patches, lies in reading order."""
     places = np.arange(height * width).reshape(height // MERGE, MERGE, width // MERGE, MERGE)
     return places.transpose(0, 2, 1, 3).reshape(-1)
-
-
-def as_arrays(batch: Arrays) -> dict[str, NDArray[Any]]:
-    """Return copies of a batch's arrays, when it must outlive its place in the ring."""
-    return {name: array.copy() for name, array in batch.items()}

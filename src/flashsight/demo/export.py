@@ -22,7 +22,7 @@ from flashsight.models.glm4v.config import Glm4vConfig
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.glm4v.weights import to_checkpoint
 from flashsight.models.loading import load_model
-from flashsight.models.storage import find_shards, write_checkpoint, write_manifest
+from flashsight.models.storage import INT8_METHOD, find_shards, write_checkpoint, write_manifest
 
 DOCUMENTS = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json", "generation_config.json")
 TRAVEL_BYTES = 15 << 20
@@ -76,20 +76,16 @@ def write_compact(
     write_checkpoint(folder, tensors, config, int8=True, max_shard_bytes=max_shard_bytes)
 
 
-def join_shards(source: Path, target: Path, card: str) -> None:
-    """Make one file of a compact checkpoint's shards in another folder, the package's own, beside its model card."""
+def join_shards(shards: Path, folder: Path, card: str) -> None:
+    """Make one file of a compact checkpoint's shards in a folder with the documents; add card and manifest."""
     tensors: dict[str, Tensor] = {}
-    for shard in find_shards(source):
+    for shard in find_shards(shards):
         tensors.update(load_file(shard))
-    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    quantisation = config["quantization_config"]
-    target.mkdir(parents=True, exist_ok=True)
-    for name in DOCUMENTS:
-        shutil.copyfile(source / name, target / name)
-    (target / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-    write_checkpoint(target, tensors, config)
-    _write_json(target / "config.json", {**config, "quantization_config": quantisation})
-    write_manifest(target)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    write_checkpoint(folder, tensors, config)
+    _write_json(folder / "config.json", {**config, "quantization_config": {"quant_method": INT8_METHOD}})
+    write_manifest(folder)
 
 
 def export_hf(

@@ -15,6 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from flashsight.demo.together import Company
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -39,7 +41,8 @@ class Optimiser:
     Matrices decay, vectors (norms, biases) don't.
     """
 
-    def __init__(self, module: nn.Module, *, decay: float = 0.05, clip: float = 1.0) -> None:
+    def __init__(self, module: nn.Module, together: Company, *, decay: float = 0.05, clip: float = 1.0) -> None:
+        self._together = together
         self._parameters = dict(module.named_parameters())
         self.masters = {name: value.detach().float().clone() for name, value in self._parameters.items()}
         groups = [
@@ -58,6 +61,7 @@ class Optimiser:
             assert parameter.grad is not None, "every parameter takes part in the loss"
             master.grad = parameter.grad.float()
             parameter.grad = None
+        self._together.average([master.grad for master in masters if master.grad is not None])
         norm = nn.utils.clip_grad_norm_(masters, self._clip, foreach=True)
         for group in self._adam.param_groups:
             group["lr"] = rate

@@ -11,7 +11,7 @@ import mmap
 import multiprocessing
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -23,7 +23,10 @@ from numpy.typing import NDArray
 from flashsight.core.errors import EngineFault
 
 Arrays = Mapping[str, NDArray[Any]]
-Batches = Callable[[int], Iterator[Arrays]]
+Parts = Mapping[str, NDArray[Any] | Sequence[NDArray[Any]]]
+"""A batch to be sent. A sequence of equal arrays arrives as one array with one axis more, and is copied only once."""
+
+Batches = Callable[[int], Iterator[Parts]]
 """Given a worker's number, yields batches for ever."""
 
 ALIGNMENT = 64
@@ -95,16 +98,23 @@ class Ring:
             os._exit(0)  # no interpreter shutdown: handlers inherited from the parent are not ours to run
 
 
-def _write(memory: mmap.mmap, start: int, limit: int, arrays: Arrays) -> list[tuple[str, str, list[int], int]]:
+def _write(memory: mmap.mmap, start: int, limit: int, batch: Parts) -> list[tuple[str, str, list[int], int]]:
     """Copy the arrays one after the other into [start, start + limit); return name, dtype, shape, offset of each."""
     written, offset = [], 0
-    for name, array in arrays.items():
-        if offset + array.nbytes > limit:
+    for name, parts in batch.items():
+        arrays, shape = (
+            ([parts], parts.shape) if isinstance(parts, np.ndarray) else (parts, (len(parts), *parts[0].shape))
+        )
+        num_bytes = sum(array.nbytes for array in arrays)
+        if offset + num_bytes > limit:
             raise EngineFault(f"a batch outgrew its slot of {limit} bytes at {name!r}")
-        place = np.frombuffer(memory, array.dtype, array.size, start + offset)
-        place[:] = array.reshape(-1)
-        written.append((name, array.dtype.str, list(array.shape), offset))
-        offset += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+        kind, place = arrays[0].dtype, start + offset
+        for array in arrays:
+            assert array.dtype == kind, "parts of one array are alike"
+            np.frombuffer(memory, kind, array.size, place)[:] = array.reshape(-1)
+            place += array.nbytes
+        written.append((name, kind.str, shape, offset))
+        offset += -(-num_bytes // ALIGNMENT) * ALIGNMENT
     return written
 
 

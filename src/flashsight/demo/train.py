@@ -21,9 +21,11 @@ from flashsight.demo.augment import Handling
 from flashsight.demo.objective import LABELS, Objective, Outcome, PatchHeads
 from flashsight.demo.optimise import Optimiser, Schedule
 from flashsight.demo.ring import Arrays, Ring
+from flashsight.demo.together import Company
 from flashsight.models.glm4v.config import Glm4vConfig
 from flashsight.models.glm4v.model import Glm4v, set_dtype
 
+ALONE = Company(0, 1)
 AHEAD = 3
 """Batches that wait on the device."""
 
@@ -65,9 +67,10 @@ def initialise(model: Glm4v, seed: int) -> None:
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * spread)
 
 
-def build(config: Glm4vConfig, num_classes: Mapping[str, int], num_skills: int, seed: int) -> Objective:
-    """Make an untrained model with its objective on the best device there is."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def build(
+    config: Glm4vConfig, num_classes: Mapping[str, int], num_skills: int, seed: int, device: torch.device
+) -> Objective:
+    """Make an untrained model with its objective on a device."""
     model = Glm4v(config)
     initialise(model, seed)
     torch.manual_seed(seed)
@@ -160,24 +163,32 @@ class Tally:
 
 
 def train(
-    objective: Objective, ring: Ring, skills: Sequence[str], settings: TrainSettings, report: Report
+    objective: Objective,
+    ring: Ring,
+    skills: Sequence[str],
+    settings: TrainSettings,
+    report: Report,
+    together: Company = ALONE,
 ) -> Optimiser:
     """Train until the schedule's seconds are spent; return the optimiser, which holds the float32 weights.
 
-    Raises EngineFault when a drawing process fails and ArithmeticError when the loss is no longer a number.
+    The first of several processes reports and saves. Raises EngineFault when a drawing process fails and
+    ArithmeticError when the loss is no longer a number.
     """
     settings.folder.mkdir(parents=True, exist_ok=True)
     device = next(objective.parameters()).device
-    optimiser, state = Optimiser(objective), settings.folder / "state.safetensors"
+    optimiser, state = Optimiser(objective, together), settings.folder / "state.safetensors"
     progress = optimiser.load(state) if state.is_file() else {"step": 0.0, "seconds": 0.0, "pictures": 0.0}
-    run = _Run(objective, optimiser, Handling(device, settings.seed), Tally(skills), settings, progress)
+    handling = Handling(device, settings.seed + together.rank)
+    run = _Run(objective, optimiser, handling, Tally(skills), settings, progress, together)
     feed = Feed(ring, device)
     try:
         for line in run.steps(feed):
-            report(json.dumps(line))
+            if together.rank == 0:
+                report(json.dumps(line))
     finally:
         feed.close()
-    optimiser.save(state, run.progress)
+    run.save()
     return optimiser
 
 
@@ -190,22 +201,31 @@ class _Run:
         tally: Tally,
         settings: TrainSettings,
         progress: dict[str, float],
+        together: Company,
     ) -> None:
         self.objective, self.optimiser, self.handling, self.tally = objective, optimiser, handling, tally
-        self.settings, self.progress = settings, dict(progress)
+        self.settings, self.progress, self.together = settings, dict(progress), together
         self._began, self._before = time.monotonic(), progress["seconds"]
         self._saved = self._lined = self._began
         self._pictures = 0
 
     def steps(self, feed: Feed) -> Iterator[Line]:
-        """Step until the time or the steps are up; yield the log's lines."""
+        """Step until the time or the steps are up; yield the log's lines.
+
+        The time is agreed on with each line, so that all processes go at one rate and end after the same step.
+        """
         while not self._is_over():
             self._step(feed.next())
-            if int(self.progress["step"]) % self.settings.log_steps == 0 or self._is_over():
+            if int(self.progress["step"]) % self.settings.log_steps == 0:
                 yield self._line(feed)
-            if time.monotonic() - self._saved > self.settings.save_seconds:
-                self.optimiser.save(self.settings.folder / "state.safetensors", self.progress)
-                self._saved = time.monotonic()
+        if self._pictures:
+            yield self._line(feed)
+
+    def save(self) -> None:
+        """Write the state, if this process is the first."""
+        if self.together.rank == 0:
+            self.optimiser.save(self.settings.folder / "state.safetensors", self.progress)
+        self._saved = time.monotonic()
 
     def _step(self, batch: dict[str, Tensor]) -> None:
         dtype = self.objective.model.dtype
@@ -217,9 +237,8 @@ class _Run:
         rate = self.settings.schedule.rate(int(self.progress["step"]), self.progress["seconds"])
         self.tally.add(outcome, self.optimiser.step(rate))
         self._pictures += len(batch["pixels"])
-        self.progress["pictures"] += len(batch["pixels"])
+        self.progress["pictures"] += len(batch["pixels"]) * self.together.size
         self.progress["step"] += 1
-        self.progress["seconds"] = self._before + time.monotonic() - self._began
 
     def _is_over(self) -> bool:
         limit = self.settings.max_steps
@@ -229,17 +248,20 @@ class _Run:
     def _line(self, feed: Feed) -> Line:
         means = self.tally.line()
         now = time.monotonic()
+        self.progress["seconds"] = self.together.agree(self._before + now - self._began)
         took, self._lined = now - self._lined, now
         waited, feed.waited_seconds = feed.waited_seconds, 0.0
         pictures, self._pictures = self._pictures, 0
         if not math.isfinite(float(str(means["answer_loss"]))):
             raise ArithmeticError("the loss is no longer a number; lower the rate or start from an earlier state")
+        if now - self._saved > self.settings.save_seconds:
+            self.save()
         return {
             "step": int(self.progress["step"]),
             "seconds": round(self.progress["seconds"], 1),
             "rate": round(self.settings.schedule.rate(int(self.progress["step"]), self.progress["seconds"]), 7),
             **means,
-            "pictures_per_second": round(pictures / took, 1),
+            "pictures_per_second": round(pictures * self.together.size / took, 1),
             "waited_share": round(waited / took, 3),
             "pictures": int(self.progress["pictures"]),
         }

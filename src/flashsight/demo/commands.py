@@ -1,0 +1,146 @@
+"""The demo's commands as plain functions: tokenizer, train, evaluate, export. `cli` wires them; none of them prints.
+
+A run on a lent machine: `train` in a process of its own (it saves its state as it goes), `export_state` beside it for
+what shall be carried away, `evaluate` on that.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import torch
+from safetensors import safe_open
+
+import flashsight
+from flashsight.core.config import ModelConfig
+from flashsight.core.errors import CheckpointError
+from flashsight.demo.batches import BatchSize, Collator
+from flashsight.demo.evaluate import failures, score, table
+from flashsight.demo.export import checkpoint_tensors, join_shards, write_compact, write_documents
+from flashsight.demo.generate import Answerer
+from flashsight.demo.material import Material
+from flashsight.demo.optimise import Schedule
+from flashsight.demo.packing import Packer
+from flashsight.demo.recipe import PATCH
+from flashsight.demo.ring import Parts, Ring
+from flashsight.demo.sample import Sample, Skill, Split
+from flashsight.demo.scenes import draw_sample
+from flashsight.demo.together import company
+from flashsight.demo.tokenizer import build_tokenizer
+from flashsight.demo.train import Report, TrainSettings, build, train
+from flashsight.demo.vocabulary import COLOURS, CONCEPTS
+from flashsight.models.glm4v.config import read_config
+from flashsight.models.loading import load_model
+from flashsight.processing.tokenizer import Tokenizer
+
+NANO = Path(flashsight.__file__).parent / "assets" / "nano"
+SKILLS: tuple[str, ...] = get_args(Skill)
+STATE = "state.safetensors"
+TOKENIZER_SAMPLES = 3000
+
+
+def drawn(material: Material, split: Split, seed: str) -> Iterator[Sample]:
+    """Samples without end. Equal seeds and material give equal samples; the split keeps its own fonts and concepts."""
+    chance = random.Random(f"{split} {seed}")
+    while True:
+        yield draw_sample(chance, material, split)
+
+
+def make_tokenizer(material: Path, out: Path = NANO) -> int:
+    """Build the tokenizer from the material's strings and drawn questions; write nano's documents; return its size."""
+    opened = Material(material)
+    texts = list(opened.texts())
+    samples = drawn(opened, "train", "tokenizer")
+    for _ in range(TOKENIZER_SAMPLES):
+        for pair in next(samples).pairs:
+            texts += (pair.question, pair.answer)
+    tokenizer = build_tokenizer(texts)
+    write_documents(out, tokenizer.to_str())
+    return int(tokenizer.get_vocab_size())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What `train_nano` is given: folders, planned seconds, processes that draw, patches of one batch."""
+
+    material: Path
+    folder: Path
+    seconds: float
+    num_workers: int
+    num_patches: int = 128 * 1024
+    peak: float = 1e-3
+    seed: int = 0
+    max_steps: int | None = None
+    log_steps: int = 50
+
+
+def train_nano(training: Training, report: Report) -> None:
+    """Train nano from scratch, or from the state that the folder holds; lines of the log go to `report`."""
+    size = BatchSize(num_patches=training.num_patches)
+    material = Material(training.material)
+    packer = Packer(Tokenizer(NANO), SKILLS)
+
+    def batches(worker: int) -> Iterator[Parts]:
+        resumed = "again " if (training.folder / STATE).is_file() else ""
+        seed = f"{resumed}{training.seed} {together.rank} {worker}"
+        return Collator(packer, size, seed=abs(hash((training.seed, together.rank, worker)))).batches(
+            drawn(material, "train", seed)
+        )
+
+    together = company()
+    slot_bytes = int(training.num_patches * PATCH * PATCH * 3 * 1.2) + (16 << 20)
+    with Ring(batches, num_workers=training.num_workers, slot_bytes=slot_bytes) as ring:
+        classes = {"char": len(material.characters), "icon": len(CONCEPTS) + 1, "colour": len(COLOURS) + 1}
+        together.open()
+        objective = build(read_config(NANO), classes, len(SKILLS), training.seed, together.device)
+        settings = TrainSettings(
+            folder=training.folder,
+            schedule=Schedule(seconds=training.seconds, peak=training.peak),
+            seed=training.seed,
+            max_steps=training.max_steps,
+            log_steps=training.log_steps,
+        )
+        train(objective, ring, SKILLS, settings, report, together)
+    together.close()
+
+
+def export_state(folder: Path, out: Path) -> dict[str, float]:
+    """Write the saved state of a training run as int8 shards of at most 15 MiB; return how far it had come."""
+    path = folder / STATE
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; a training run saves it every few minutes")
+    with safe_open(path, framework="pt", device="cpu") as file:
+        progress: dict[str, float] = json.loads(file.metadata()["progress"])
+        names = [name for name in file.keys() if name.startswith("master.")]  # noqa: SIM118
+        masters = {name.removeprefix("master."): file.get_tensor(name) for name in names}
+    write_compact(out, checkpoint_tensors(masters, read_config(NANO)), NANO)
+    return progress
+
+
+def evaluate_checkpoint(path: str, material: Path, out: Path, *, num_samples: int = 600, seed: int = 0) -> str:
+    """Answer drawn pictures of the validation split; write report.json, table.md, failures.json; return the table."""
+    torch.set_grad_enabled(False)
+    loaded = load_model(ModelConfig(path=path))
+    tokenizer = Tokenizer(loaded.files)
+    samples_of = drawn(Material(material), "valid", str(seed))
+    samples = [next(samples_of) for _ in range(num_samples)]
+    answers = Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS)).answers(samples)
+    report = {"weights": loaded.weights_id, "seed": seed, **score(samples, answers)}
+    out.mkdir(parents=True, exist_ok=True)
+    shown = table(report)
+    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    (out / "table.md").write_text(shown, encoding="utf-8")
+    wrong = failures(samples, answers, limit=40)
+    (out / "failures.json").write_text(json.dumps(wrong, indent=1, ensure_ascii=False), encoding="utf-8")
+    return shown
+
+
+def package(shards: Path, card: Path, out: Path = NANO) -> int:
+    """Make a travelled checkpoint the built-in one, with its model card; return the bytes of its weights."""
+    join_shards(shards, out, card.read_text(encoding="utf-8"))
+    return (out / "model.safetensors").stat().st_size
