@@ -17,12 +17,12 @@ import httpx2
 import jsonschema
 import openai
 import pytest
-from flashsight.launcher.build import LocalParts, build_chat, build_local
 from PIL import Image
 from tokenizers import Tokenizer as FastTokenizer
 
 from flashsight.core.config import Config, EngineConfig, MediaConfig, ModelConfig
 from flashsight.guard import AccessPolicy
+from flashsight.launcher.build import LocalParts, build_chat, build_local
 from flashsight.server import Metrics, build_app
 from flashsight.service import Readiness, Serving
 from tests.server.live import Live, serving
@@ -107,6 +107,14 @@ def test_a_picture_seen_before_is_not_encoded_again(client: openai.OpenAI, parts
     again = ask(client, [{"role": "user", "content": [{"type": "text", "text": "Now:"}, picture(4)]}])
     assert parts.engine.snapshot().books.totals.pictures_encoded == before
     assert again.usage.prompt_tokens_details.image_cache == "device"
+
+
+def test_no_stage_of_a_request_takes_longer_than_the_request(client: openai.OpenAI):
+    began_at = time.perf_counter()
+    told = ask(client, about(*(picture(seed) for seed in range(20, 26))), max_tokens=1).timings
+    whole_ms = (time.perf_counter() - began_at) * 1e3
+    assert 0 < told["encode_ms"] < told["first_token_ms"] < whole_ms
+    assert all(0 <= spent < whole_ms for spent in told.values())
 
 
 def test_stop_strings_cut_what_the_same_answer_said_without_them(client: openai.OpenAI):

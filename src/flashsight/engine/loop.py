@@ -201,9 +201,9 @@ class Loop:
                 self._fail_picture(picture.key, EngineFault("a picture could not be encoded; please send it again"))
             return
         seconds = self._clock() - started_at
+        for sequence_id in {s.id for picture in pictures for s in self._scheduler.waiting_for(picture.key)}:
+            self._requests[sequence_id].encode_seconds += seconds
         for picture, features_MC in zip(pictures, features, strict=True):
-            for sequence in self._scheduler.waiting_for(picture.key):
-                self._requests[sequence.id].encode_seconds += seconds
             self._scheduler.picture_encoded(picture.key, features_MC)
 
     # --- tokens ----------------------------------------------------------------------------------------------
