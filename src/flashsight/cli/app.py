@@ -9,6 +9,7 @@ import typer
 from flashsight import __version__
 from flashsight.cli.ask import ask
 from flashsight.cli.background import logs, status, stop
+from flashsight.cli.bench import bench
 from flashsight.cli.doctor import doctor
 from flashsight.cli.reference import reference
 from flashsight.cli.serve import serve
@@ -45,6 +46,7 @@ app.command()(config)
 app.command()(status)
 app.command()(stop)
 app.command()(logs)
+app.add_typer(bench)
 app.command(hidden=True)(reference)
 
 

@@ -1,0 +1,169 @@
+"""`flashsight bench`: times, as tables, on this machine and in one run with the peer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flashsight.cli.options import settings_of, takes_settings
+from flashsight.cli.terminal import to_stderr
+from flashsight.core.settings import Effective
+
+if TYPE_CHECKING:
+    from flashsight.bench.load import Workload
+
+SETTINGS_OF_A_RUN = settings_of("model", "engine", "media")
+
+bench = typer.Typer(
+    name="bench", help="Measure answers, alone and beside a peer. 测速,也与别家对比。", no_args_is_help=True
+)
+
+Size = Annotated[int, typer.Option(metavar="PIXELS", min=28, help="side of the square pictures")]
+Tokens = Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="tokens of every answer")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the rows to this file too")]
+
+
+@bench.command()
+@takes_settings(*SETTINGS_OF_A_RUN)
+def latency(
+    *,
+    effective: Effective,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="ask this server instead of loading a model")] = None,
+    key: Annotated[str | None, typer.Option(metavar="KEY", help="the server's API key")] = None,
+    size: Size = 448,
+    tokens: Tokens = 64,
+    clients: Annotated[list[int] | None, typer.Option(metavar="N", help="clients at once; give it again")] = None,
+    requests: Annotated[int, typer.Option(metavar="N", min=1, help="answers per level")] = 16,
+    same_picture: Annotated[bool, typer.Option("--same-picture", help="every client asks about one picture")] = False,
+    json_file: Json = None,
+) -> None:
+    """Measure time to first token, time per token and throughput. 首词、逐词与吞吐。
+
+    \b
+    flashsight bench latency
+    flashsight bench latency --clients 1 --clients 8 --size 512
+    flashsight bench latency --url http://127.0.0.1:8080
+    """
+    from flashsight.bench.load import Workload, run_load
+    from flashsight.bench.measure import table
+    from flashsight.bench.targets import HttpTarget, ServiceTarget, Target
+
+    workloads = [
+        Workload(size=size, num_clients=n, num_requests=requests, num_tokens=tokens, same_picture=same_picture)
+        for n in clients or [1, 8]
+    ]
+
+    async def measure(target: Target) -> None:
+        seed = random.randrange(1 << 30)  # noqa: S311 - pictures, no secrets
+        rows = [
+            await run_load(target, workload, seed=seed + i * 100_003, progress=_counting(workload))
+            for i, workload in enumerate(workloads)
+        ]
+        print(table(rows))
+        _write(json_file, [row.as_dict() for row in rows])
+
+    if url is not None:
+        asyncio.run(measure(HttpTarget(url, model=effective.config.model.served_name, key=key, name=url)))
+        return
+    from flashsight.launcher.build import build_local
+
+    parts = build_local(effective.config, enter=_phase)
+    try:
+        asyncio.run(measure(ServiceTarget(parts.backend)))
+    finally:
+        parts.engine.stop()
+
+
+@bench.command()
+@takes_settings(*SETTINGS_OF_A_RUN)
+def peer(
+    *,
+    effective: Effective,
+    size: Size = 448,
+    tokens: Tokens = 64,
+    rounds: Annotated[int, typer.Option(metavar="N", min=1, help="turns that each system gets per workload")] = 4,
+    peer_dtype: Annotated[
+        list[str] | None, typer.Option(metavar="DTYPE", help="precision of the peer; default: the one used here")
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Compare with transformers: same weights, same pictures, same tokens, turn by turn. 与 transformers 对比。
+
+    Needs the extra: pip install 'flashsight[compare]'.
+
+    \b
+    flashsight bench peer
+    flashsight bench peer --peer-dtype float32 --peer-dtype bfloat16
+    """
+    from flashsight.bench.comparison import compare, ratios
+    from flashsight.bench.load import Workload
+    from flashsight.bench.measure import table
+    from flashsight.bench.targets import ServiceTarget
+    from flashsight.launcher.build import build_local
+
+    parts = build_local(effective.config, enter=_phase)
+    ours = ServiceTarget(parts.backend, name=f"flashsight {str(parts.loaded.dtype).removeprefix('torch.')}")
+    workloads = [
+        Workload(size=size, num_clients=1, num_requests=4, num_tokens=tokens),
+        Workload(size=size, num_clients=1, num_requests=4, num_tokens=tokens, same_picture=True),
+        Workload(size=size, num_clients=8, num_requests=8, num_tokens=tokens),
+    ]
+
+    async def measure() -> None:
+        seed = random.randrange(1 << 30)  # noqa: S311 - pictures, no secrets
+        results = []
+        for dtype in peer_dtype or [str(parts.loaded.dtype).removeprefix("torch.")]:
+            target = _peer_target(parts, dtype)
+            for workload in workloads:
+                counting = _counting(workload)
+                results.append(await compare(ours, target, workload, rounds=rounds, seed=seed, progress=counting))
+        rows = [row for result in results for row in (result.ours, result.peer)]
+        print(table(rows))
+        print()
+        print(ratios(results))
+        _write(json_file, [row.as_dict() for row in rows])
+
+    try:
+        asyncio.run(measure())
+    finally:
+        parts.engine.stop()
+
+
+def _peer_target(parts: Any, dtype: str) -> Any:
+    import tempfile
+
+    import torch
+
+    from flashsight.bench.peer import TransformersTarget, export_for_peer
+    from flashsight.bench.targets import conversation_about
+
+    def lay_out(picture: bytes, prompt: str) -> list[int]:
+        ids: list[int] = parts.processor.prepare(conversation_about(picture, prompt)).ids.tolist()
+        return ids
+
+    _phase(f"loading transformers, {dtype}")
+    with tempfile.TemporaryDirectory() as folder:
+        export_for_peer(parts.loaded, Path(folder))
+        return TransformersTarget(Path(folder), lay_out, dtype=getattr(torch, dtype), device=parts.loaded.device)
+
+
+def _phase(phase: str) -> None:
+    to_stderr().print(phase, style="dim")
+
+
+def _counting(workload: Workload) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        to_stderr().print(f"{workload.name}: {done}/{total}", style="dim")
+
+    return report
+
+
+def _write(path: Path | None, rows: list[dict[str, Any]]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(rows, indent=2) + "\n")
