@@ -327,6 +327,19 @@ def test_a_cache_that_holds_one_picture_still_answers_a_question_about_one_pictu
     assert all(sequence.generated == house.right_answer(sequence) for sequence in sequences)
 
 
+def test_an_answer_s_picture_is_decoded_though_prewarming_holds_every_slot() -> None:
+    house = House(num_blocks=100, picture_bytes=60, decode_slots=1)
+    house.add(("behind", 20), max_tokens=1)
+    house.drain()
+    house.add(("warm", 25), kind=Kind.PREWARM)
+    house.step()
+    house.deliver()
+    answer = house.add(("front", 5), ("behind", 20), max_tokens=1, salt="b")
+    assert [picture.key for picture in house.step().decode_requests] == ["front"]
+    house.drain()
+    assert answer.generated == house.right_answer(answer)
+
+
 # --- sharing work ------------------------------------------------------------------------------------------------
 
 
