@@ -104,7 +104,7 @@ def test_any_object_is_any_json_object_compact_or_indented(
     assert set(allowed(tokenizer, constraint)) == set(tokenizer.stop_ids)
 
 
-@pytest.mark.parametrize("text", ["[1]", "1", " {}", "{" + " " * 40, "{'a'"])
+@pytest.mark.parametrize("text", ["[1]", "1", " {}", "{" + " " * 40, "{  ", "{\n\n", "{'a'"])
 def test_any_object_is_nothing_else(tokenizer: Tokenizer, compiler: GrammarCompiler, text: str) -> None:
     assert not take(tokenizer, compiler.compile(JsonConstraint(schema=None), thinking=False), text)
 

@@ -24,10 +24,11 @@ MAX_REGEX_CHARACTERS: Final = 4_096
 MAX_CHOICES: Final = 1_000
 CACHED_GRAMMARS: Final = 64
 
-# Compact or indented as the model likes, but never white space without end; nothing in a schema can loosen it.
+# Between two tokens of JSON stands at most one space or one line break with its indent, never white space without
+# end; nothing in a schema can loosen that.
 _JSON_OPTIONS: Final = {
     "whitespace_flexible": True,
-    "whitespace_pattern": r"[\x20\x0A]{1,16}",
+    "whitespace_pattern": r"\x20|\x0A\x20{0,16}",
     "lenient": False,
     "coerce_one_of": False,
 }
