@@ -60,7 +60,9 @@ def _commands(group: Any, path: tuple[str, ...]) -> Iterator[str]:
         yield ""
         yield f"{'#' * (len(path) + 1)} `{' '.join(here)}`"
         yield ""
-        yield inspect.cleandoc(command.help or "")
+        words, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
+        yield words.strip()
+        yield from ("", "```bash", examples.strip(), "```")
         if hasattr(command, "commands"):
             yield from _commands(command, here)
         else:
@@ -73,9 +75,8 @@ def _parameters(command: Any) -> Iterator[str]:
     if own:
         yield ""
     for parameter in own:
-        spelled = (
-            parameter.human_readable_name if parameter.param_type_name == "argument" else ", ".join(parameter.opts)
-        )
+        is_argument = parameter.param_type_name == "argument"
+        spelled = (parameter.metavar or parameter.name) if is_argument else ", ".join(parameter.opts)
         yield f"- `{spelled}`: {(parameter.help or '').strip()}"
     if len(own) < len([p for p in command.params if not p.hidden]):
         yield ""

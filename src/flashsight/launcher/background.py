@@ -26,7 +26,7 @@ from flashsight.core.settings import Effective, variable_of
 from flashsight.launcher.address import listen, local_url, reachable_urls, with_key
 
 STOP_SECONDS = 40.0
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 LOG_BYTES = 8 << 20
 """An older log beyond this is moved aside at a start."""
 

@@ -6,6 +6,7 @@ Signals: the first SIGTERM or SIGINT stops taking requests and waits for answers
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import threading
@@ -46,6 +47,7 @@ def run_service(config: Config, listening: socket.socket, watcher: Watcher) -> N
 
     config.server holds the keys already; `listening` is bound and is closed at the end.
     """
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     readiness = Readiness("starting")
     metrics = Metrics()
     app = build_app(

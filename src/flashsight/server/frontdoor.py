@@ -6,6 +6,7 @@ Named (id, log line, last net for our own failures) > Guarded (host, origin, key
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import secrets
 import time
@@ -23,6 +24,8 @@ from flashsight.server.errors import error_response
 _log = get_log(__name__)
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_WATCHED = frozenset({"/health", "/ready", "/metrics"})
+"""Asked every few seconds by whoever watches the server; logged for debugging only."""
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -69,7 +72,8 @@ class Named:
                     await error_response(error)(scope, receive, send_named)
             finally:
                 self._ended(scope, status)
-                _log.info(
+                _log.log(
+                    logging.DEBUG if scope["path"] in _WATCHED else logging.INFO,
                     "request",
                     method=scope["method"],
                     path=scope["path"][:200],

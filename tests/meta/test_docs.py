@@ -1,0 +1,44 @@
+"""The generated pages equal what generates them, and every setting can be reached from every side."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from flashsight.cli.app import app
+from flashsight.cli.reference import cli_page, settings_page
+from flashsight.core.settings import SETTINGS, flag_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("page", "lines"), [("cli", cli_page), ("settings", settings_page)])
+def test_a_generated_page_is_up_to_date(page: str, lines: object) -> None:
+    assert callable(lines)
+    written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert written == "\n".join(lines()) + "\n", "run `make docs`"
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_documented_and_has_a_flag_of_serve(name: str) -> None:
+    assert SETTINGS[name].description
+    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    assert flag_of(name) in {spelling for parameter in serve.params for spelling in parameter.opts}
+
+
+def test_every_command_and_parameter_has_words() -> None:
+    silent = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        if not re.search(r"[\u4e00-\u9fff]", command.help or "") and not command.hidden:
+            silent.append(name)
+        silent += [f"{name} {p.name}" for p in command.params if not getattr(p, "hidden", False) and not p.help]
+    assert silent == []
+
+
+def test_every_command_shows_examples() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    leaves = {n: c for n, c in commands.items() if not c.hidden and not hasattr(c, "commands")}
+    assert [name for name, command in leaves.items() if f"flashsight {name}" not in (command.help or "")] == []
