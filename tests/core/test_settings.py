@@ -101,7 +101,12 @@ def test_several_keys_are_separated_by_commas_in_the_environment() -> None:
         ({}, "", {"hots": "x"}, "hots on the command line; did you mean host?"),
         ({}, "", {"port": "99999"}, "port must be in [0, 65535], got 99999 (from --port)"),
         ({}, "", {"port": "eighty"}, "port (from --port) is wrong"),
-        ({"FLASHSIGHT_DEVICE": "tpu"}, "", {}, "device (from FLASHSIGHT_DEVICE) is wrong: it must be auto or cpu or cuda"),
+        (
+            {"FLASHSIGHT_DEVICE": "tpu"},
+            "",
+            {},
+            "device (from FLASHSIGHT_DEVICE) is wrong: it must be auto or cpu or cuda",
+        ),
         ({}, "", {"kv_memory": "0"}, "kv_memory must be at least 1, got 0 (from --kv-memory)"),
         ({}, "", {"kv_memory": "3 parsecs"}, "kv_memory (from --kv-memory) is wrong"),
         ({}, "offline = true", {"allow_fetch": "true"}, "allow_fetch contradicts offline"),
@@ -117,7 +122,7 @@ def test_an_unknown_or_bad_setting_is_refused_by_name(
 
 
 def test_a_named_file_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nowhere.toml does not exist"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml does not exist"):
         read_settings(file=Path("nowhere.toml"))
 
 

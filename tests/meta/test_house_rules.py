@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import statistics
 import subprocess
@@ -21,7 +22,7 @@ PACKAGE = ROOT / "src" / "flashsight"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PACKAGES = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+MAX_FILE_LINES, MAX_TEST_FILE_LINES, MAX_FUNCTION_LINES = 400, 500, 60
 BANNED_NAMES = {"data", "info", "manager", "helper", "helpers", "utils", "util", "common", "misc"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -53,8 +54,9 @@ def tracked() -> list[str]:
 
 
 @pytest.mark.parametrize("path", MODULES + TESTS, ids=name_of)
-def test_a_file_stays_below_400_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) < MAX_FILE_LINES
+def test_a_file_stays_short(path: Path) -> None:
+    num_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert num_lines < (MAX_FILE_LINES if path in MODULES else MAX_TEST_FILE_LINES)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -108,11 +110,10 @@ def test_no_work_is_left_as_a_note(path: Path) -> None:
 
 
 def test_core_imports_no_torch() -> None:
-    code = (
-        "import sys, flashsight.core.settings, flashsight.core.telemetry, flashsight.core.types, flashsight.core.config;"
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    modules = ", ".join(f"flashsight.core.{path.stem}" for path in (PACKAGE / "core").glob("[a-z]*.py"))
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
 
 
 def test_a_module_imports_only_from_rows_below_its_own() -> None:
@@ -163,9 +164,7 @@ ASSET_SUFFIXES = (".png", ".jpg", ".webp", ".svg", ".safetensors", ".ttf", ".wof
 def test_every_asset_is_noted_with_its_origin() -> None:
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
     assets = [n for n in tracked() if n.endswith(ASSET_SUFFIXES) or "/vendor/" in n]
-    missing = [
-        n for n in assets if not any(str(p) in notice for p in (Path(n), *Path(n).parents) if len(p.parts) > 1)
-    ]
+    missing = [n for n in assets if not any(str(p) in notice for p in (Path(n), *Path(n).parents) if len(p.parts) > 1)]
     assert missing == []
 
 
