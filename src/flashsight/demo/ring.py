@@ -102,9 +102,10 @@ def _write(memory: mmap.mmap, start: int, limit: int, batch: Parts) -> list[tupl
     """Copy the arrays one after the other into [start, start + limit); return name, dtype, shape, offset of each."""
     written, offset = [], 0
     for name, parts in batch.items():
-        arrays, shape = (
-            ([parts], parts.shape) if isinstance(parts, np.ndarray) else (parts, (len(parts), *parts[0].shape))
-        )
+        if isinstance(parts, np.ndarray):
+            arrays, shape = [parts], list(parts.shape)
+        else:
+            arrays, shape = list(parts), [len(parts), *parts[0].shape]
         num_bytes = sum(array.nbytes for array in arrays)
         if offset + num_bytes > limit:
             raise EngineFault(f"a batch outgrew its slot of {limit} bytes at {name!r}")
