@@ -22,7 +22,6 @@ PIXELS = 112
 TRAIN_STYLES = ("noto", "fluent-emoji-flat", "twemoji", "openmoji")
 VALID_STYLES = ("emojione",)
 NUM_UNNAMED_LINES = {"train": 300, "valid": 60}
-UNNAMED_CONCEPT = -1
 
 
 def _rendered(svg: str) -> Image.Image:
@@ -115,25 +114,25 @@ def _unnamed_lines(park: _IconPark) -> Iterator[tuple[str, str]]:
         rest = rest[count:]
 
 
-def _drawings(unpacked: Path) -> Iterator[tuple[int, str, str, str]]:
-    """(concept, style, split, svg): every drawing there is."""
+def _drawings(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:
+    """(English name of the concept or nothing, style, split, svg): every drawing there is."""
     styles, park = _styles(unpacked), _IconPark(_package(unpacked, "svg"))
     for concept in CONCEPTS:
         for style, source in styles.items():
             svg = source.svg(concept.emoji) if concept.emoji else None
             if svg:
-                yield concept.index, style, "valid" if style in VALID_STYLES else "train", svg
+                yield concept.name.en, style, "valid" if style in VALID_STYLES else "train", svg
         if concept.line:
-            yield concept.index, "line", "train", park.svg(concept.line, solid=False)
-            yield concept.index, "solid", "train", park.svg(concept.line, solid=True)
+            yield concept.name.en, "line", "train", park.svg(concept.line, solid=False)
+            yield concept.name.en, "solid", "train", park.svg(concept.line, solid=True)
     for split, emojis in UNNAMED.items():
         for emoji in emojis:
             for style in TRAIN_STYLES:
                 svg = styles[style].svg(emoji)
                 if svg:
-                    yield UNNAMED_CONCEPT, style, split, svg
+                    yield "", style, split, svg
     for split, name in _unnamed_lines(park):
-        yield UNNAMED_CONCEPT, "line", split, park.svg(name, solid=False)
+        yield "", "line", split, park.svg(name, solid=False)
 
 
 def pack_drawings(unpacked: Path, folder: Path) -> int:

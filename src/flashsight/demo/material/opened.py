@@ -21,6 +21,9 @@ from flashsight.demo.material.words import all_words
 from flashsight.demo.sample import Split
 from flashsight.demo.vocabulary import CONCEPTS, Term
 
+_CONCEPTS = {concept.name.en: concept.index for concept in CONCEPTS}
+_UNNAMED = -1
+
 VALID_SHARE = 12  # one string in twelve is kept for validation
 
 
@@ -88,11 +91,12 @@ class Material:
         self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
         for font in fonts:
             self._fonts[font["script"], font["split"]].append(Font(folder / "fonts" / font["file"], font["missing"]))
-        self._entries: list[tuple[int, str, str, int, int]] = [(*entry,) for entry in index]
+        self._entries: list[tuple[str, str, str, int, int]] = [(*entry,) for entry in index]
         self._sprites: dict[int, Sprite] = {}
         self._by_concept: dict[tuple[int, str], list[int]] = defaultdict(list)
-        for number, (concept, _, split, *_rest) in enumerate(self._entries):
-            self._by_concept[concept, split].append(number)
+        for number, (name, _, split, *_rest) in enumerate(self._entries):
+            if name in _CONCEPTS or not name:
+                self._by_concept[_CONCEPTS.get(name, _UNNAMED), split].append(number)
 
     @cached_property
     def character_index(self) -> dict[str, int]:
@@ -118,9 +122,9 @@ class Material:
 
     def _sprite(self, number: int) -> Sprite:
         if number not in self._sprites:
-            concept, style, _, start, size = self._entries[number]
+            name, style, _, start, size = self._entries[number]
             picture = Image.open(io.BytesIO(self._packed[start : start + size])).convert("RGBA")
-            self._sprites[number] = Sprite(concept if concept >= 0 else None, style, picture, main_colours(picture))
+            self._sprites[number] = Sprite(_CONCEPTS.get(name), style, picture, main_colours(picture))
         return self._sprites[number]
 
     def sprite(self, rng: random.Random, concept: int, split: Split) -> Sprite:
@@ -130,7 +134,7 @@ class Material:
 
     def unnamed_sprite(self, rng: random.Random, split: Split) -> Sprite:
         """A drawing of something that nano has no name for."""
-        return self._sprite(rng.choice(self._by_concept[-1, split]))
+        return self._sprite(rng.choice(self._by_concept[_UNNAMED, split]))
 
     @cached_property
     def drawable(self) -> tuple[int, ...]:

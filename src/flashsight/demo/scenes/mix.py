@@ -8,16 +8,24 @@ from collections.abc import Mapping
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import BUCKETS, Sample, Scene, Split
 from flashsight.demo.scenes.cards import Card
+from flashsight.demo.scenes.charts import Chart
 from flashsight.demo.scenes.icons import ManyIcons, OneIcon
+from flashsight.demo.scenes.pairs import TwoCards, TwoDrawings, TwoScreens
 from flashsight.demo.scenes.reading import Reading
+from flashsight.demo.scenes.refusals import Nothing
 from flashsight.demo.scenes.screens import Ui
 
 WEIGHTS: Mapping[Scene, float] = {
-    Reading(): 0.4,
-    Ui(): 0.5,
-    Card(): 0.3,
-    OneIcon(): 0.4,
-    ManyIcons(): 0.2,
+    Ui(): 30,
+    Card(): 20,
+    OneIcon(): 12,
+    ManyIcons(): 6,
+    Reading(): 14,
+    Chart(): 9,
+    Nothing(): 3,
+    TwoDrawings(): 2,
+    TwoCards(): 2,
+    TwoScreens(): 2,
 }
 
 SCENES: Mapping[str, Scene] = {scene.name: scene for scene in WEIGHTS}

@@ -1,0 +1,227 @@
+"""Scenes draw what they say: sizes, labels, languages, and no word in an answer that is not in the picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+from itertools import product
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from flashsight.demo.material import Material
+from flashsight.demo.material.fetching import drawn_characters
+from flashsight.demo.sample import BUCKETS, PATCH, Sample
+from flashsight.demo.scenes import SCENES, draw_sample
+from flashsight.demo.scenes.canvas import Canvas, pick_type
+from flashsight.demo.scenes.questions import PHRASINGS
+from flashsight.demo.vocabulary import CATEGORIES, COLOURS, CONCEPTS
+
+font_builder = pytest.importorskip("fontTools.fontBuilder", reason="the tiny font of this test is built with fonttools")
+
+PRODUCT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["category", "color", "material", "key_features", "marketing_copy"],
+    "properties": {
+        "category": {"enum": [category[language] for category in CATEGORIES for language in ("zh", "en")]},
+        "color": {"type": "string"},
+        "material": {"type": "string"},
+        "key_features": {"type": "array", "items": {"type": "string"}},
+        "marketing_copy": {"type": "string", "minLength": 3},
+    },
+}
+
+
+def build_font(path: Path, characters: str) -> None:
+    """A font in which every character is a box, wide for Chinese and narrow for others."""
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    names = {ord(char): f"u{ord(char):04X}" for char in characters}
+    builder = font_builder.FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", *names.values()])
+    builder.setupCharacterMap(names)
+    glyphs, metrics = {}, {}
+    for code, name in [(0, ".notdef"), *names.items()]:
+        width = 1000 if code > 0x2E80 else 520
+        pen = TTGlyphPen(None)
+        if code != 32:
+            pen.moveTo((60, 0))
+            for point in ((60, 760), (width - 60, 760), (width - 60, 0)):
+                pen.lineTo(point)
+            pen.closePath()
+        glyphs[name], metrics[name] = pen.glyph(), (width, 60)
+    builder.setupGlyf(glyphs)
+    builder.setupHorizontalMetrics(metrics)
+    builder.setupHorizontalHeader(ascent=860, descent=-140)
+    builder.setupOS2()
+    builder.setupPost()
+    builder.setupNameTable({"familyName": "Boxes", "styleName": "Regular"})
+    builder.save(path)
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    folder = tmp_path_factory.mktemp("material")
+    (folder / "fonts").mkdir()
+    characters = drawn_characters()
+    build_font(folder / "fonts" / "boxes.ttf", characters)
+    fonts = [
+        {"file": "boxes.ttf", "script": script, "split": split, "missing": ""}
+        for script in ("zh", "latin")
+        for split in ("train", "valid")
+    ]
+    (folder / "fonts.json").write_text(json.dumps(fonts))
+    verbs, nouns = (
+        zip("打关保删新", ("open", "close", "save"), strict=False),
+        zip("文页图", ("file", "page", "item"), strict=True),
+    )
+    strings = [[a + b + c, f"{x} {y}"] for (a, x), (b, y), c in product(verbs, nouns, "名签像目夹项件组别")]
+    (folder / "strings.json").write_text(json.dumps({"characters": characters, "strings": strings}))
+    index, packed = [], b""
+    for number, concept in enumerate(CONCEPTS):
+        picture = Image.new("RGBA", (60, 40 + number % 30))
+        ImageDraw.Draw(picture).ellipse((0, 0, 59, 39), (number % 256, number * 7 % 256, 90, 255))
+        content = io.BytesIO()
+        picture.crop(picture.getbbox()).save(content, "PNG")
+        for name, style, split in ((concept.name.en, "noto", "train"), (concept.name.en, "emojione", "valid")):
+            index.append([name, style, split, len(packed), len(content.getvalue())])
+        if number < 8:
+            index.extend(["", "line", split, len(packed), len(content.getvalue())] for split in ("train", "valid"))
+        packed += content.getvalue()
+    (folder / "sprites.json").write_text(json.dumps(index))
+    (folder / "sprites.bin").write_bytes(packed)
+    return Material(folder)
+
+
+def has_chinese(text: str) -> bool:
+    return re.search("[㐀-鿿]", text) is not None
+
+
+def samples(material: Material, name: str, count: int = 12) -> list[Sample]:
+    drawn = []
+    for seed in range(count):
+        size = BUCKETS[seed % len(BUCKETS)][0]
+        drawn.append(SCENES[name].draw(random.Random(seed), material, size, "valid" if seed % 3 == 0 else "train"))
+    return drawn
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_pictures_and_labels_have_the_sizes_of_the_bucket(material: Material, name: str) -> None:
+    for seed, sample in enumerate(samples(material, name)):
+        height, width = BUCKETS[seed % len(BUCKETS)][0]
+        assert len(sample.pictures) == len(sample.labels) in (1, 2)
+        for picture, labels in zip(sample.pictures, sample.labels, strict=True):
+            assert picture.shape == (height, width, 3)
+            assert picture.dtype == np.uint8
+            limits = (len(material.characters), len(CONCEPTS) + 1, len(COLOURS) + 1)
+            for plane, limit in zip((labels.char, labels.icon, labels.colour), limits, strict=True):
+                assert plane.shape == (height // PATCH, width // PATCH)
+                assert plane.dtype == np.int16
+                assert -1 <= plane.min() <= plane.max() < limit
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_the_same_random_numbers_draw_the_same_example(material: Material, name: str) -> None:
+    for first, second in zip(samples(material, name, 4), samples(material, name, 4), strict=True):
+        assert first.pairs == second.pairs
+        for one, two in zip(first.pictures, second.pictures, strict=True):
+            assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_every_question_gets_an_answer_and_six_are_asked(material: Material, name: str) -> None:
+    for sample in samples(material, name):
+        assert 4 <= len(sample.pairs) <= 6
+        assert all(pair.question.strip() and pair.answer.strip() for pair in sample.pairs)
+
+
+def test_refusals_speak_the_language_of_their_question(material: Material) -> None:
+    for name in SCENES:
+        for sample in samples(material, name):
+            for pair in sample.pairs:
+                if pair.skill == "refuse":
+                    assert has_chinese(pair.question) == has_chinese(pair.answer) or '"' in pair.question
+
+
+def test_json_answers_keep_to_the_product_schema(material: Material) -> None:
+    found = [pair.answer for sample in samples(material, "card", 60) for pair in sample.pairs if pair.skill == "json"]
+    assert len(found) > 10
+    for answer in found:
+        entry = json.loads(answer)
+        jsonschema.validate(entry, PRODUCT)
+        assert answer == json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Every line that is written, and whether it lies inside the picture."""
+    lines: list[tuple[str, bool]] = []
+    write = Canvas.text
+
+    def record(canvas: Canvas, x: float, y: float, text: str, *rest: object) -> float:
+        width = write(canvas, x, y, text, *rest)  # type: ignore[arg-type]
+        size = rest[0].size  # type: ignore[attr-defined]
+        lines.append((text, x >= -1 and y >= -1 and x + width <= canvas.width + 1 and y + size <= canvas.height + 1))
+        return width
+
+    monkeypatch.setattr(Canvas, "text", record)
+    return lines
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_no_line_leaves_the_picture(material: Material, name: str, written: list[tuple[str, bool]]) -> None:
+    samples(material, name, 40)
+    assert [line for line, is_inside in written if not is_inside] == []
+
+
+KEYS_READ = ("title", "price", "badge", "error", "message", "chart_title", "line")
+
+
+@pytest.mark.parametrize("name", ["ui", "card", "chart", "reading"])
+def test_texts_that_are_answered_stand_in_the_picture(
+    material: Material, name: str, written: list[tuple[str, bool]]
+) -> None:
+    asked = {text.rstrip("?？。.") for key in KEYS_READ for texts in PHRASINGS[key].values() for text in texts}
+    for seed in range(60):
+        written.clear()
+        sample = SCENES[name].draw(random.Random(seed), material, (448, 448), "train")
+        page = "".join(line for line, _ in written).replace(" ", "")
+        for pair in sample.pairs:
+            if pair.question.rstrip("?？。.") in asked and pair.skill != "refuse":
+                assert pair.answer.replace(" ", "") in page
+
+
+def test_a_character_labels_the_patches_that_it_covers(material: Material) -> None:
+    canvas = Canvas(material, (112, 112), (255, 255, 255))
+    canvas.text(28, 42, "国", pick_type(random.Random(0), material, "train", 56), (0, 0, 0))
+    inked = np.asarray(canvas.picture.convert("L")) < 128
+    per_patch = inked.reshape(8, 14, 8, 14).mean((1, 3))
+    labels = canvas.labels().char
+    assert (labels[per_patch > 0.9] == material.characters.index("国")).all()
+    assert (labels[:3] == 0).all()
+    assert (labels[7:] == 0).all()
+
+
+def test_the_splits_share_no_string(material: Material) -> None:
+    train, valid = ({term.zh for term in material.strings[split]} for split in ("train", "valid"))
+    assert train
+    assert valid
+    assert not train & valid
+
+
+def test_names_are_unique_in_both_languages() -> None:
+    for language in ("zh", "en"):
+        names = [concept.name[language] for concept in CONCEPTS]
+        assert len(names) == len(set(names))
+
+
+def test_the_mix_draws_every_kind_of_picture(material: Material) -> None:
+    rng = random.Random(5)
+    seen = {draw_sample(rng, material, "train").scene for _ in range(300)}
+    assert seen == set(SCENES)
