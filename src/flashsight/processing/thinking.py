@@ -1,7 +1,7 @@
 """Splits an answer's stream of ids into reasoning and content at the think tags. Knows no stop string.
 
-The tags count as ids only: an answer that spells `<think>` in ordinary characters speaks about the tag. The line breaks
-that the model writes around its reasoning belong to neither side.
+The tags count as ids only: an answer that spells `<think>` in ordinary characters speaks about the tag. Line breaks
+right after a tag belong to neither side.
 """
 
 from __future__ import annotations
