@@ -23,10 +23,11 @@ IGNORED = -1
 
 # Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them.
 BUCKETS: tuple[tuple[tuple[int, int], float], ...] = (
-    ((448, 448), 0.66),
+    ((448, 448), 0.62),
     ((336, 448), 0.12),
     ((560, 420), 0.12),
-    ((448, 672), 0.10),
+    ((448, 672), 0.09),
+    ((504, 840), 0.05),
 )
 
 

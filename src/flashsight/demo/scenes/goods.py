@@ -13,6 +13,7 @@ from flashsight.demo.scenes.icons import Drawn, drawing
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, GOODS, MATERIALS_BY_CATEGORY, Concept, Language, Term
 
 SOLD = tuple(concept for concept in CONCEPTS if concept.category.zh in GOODS)
+BUY = tuple(term for term in words.CONFIRM if term.en in ("Buy", "Buy now", "Add to cart", "Pay now", "Book"))
 CURRENCIES = ("¥", "¥", "¥", "￥", "$", "$", "€", "£")
 
 
@@ -98,7 +99,7 @@ def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, 
         old_price=a_price(rng, currency) if has_price and rng.random() < 0.22 else None,
         badge=rng.choice(words.BADGES)[language] if rng.random() < 0.45 else None,
         features=pick_words(rng, words.FEATURES, language, rng.choice((0, 1, 2, 2, 3, 3, 4))),
-        button=rng.choice(words.CONFIRM[18:21] + words.CONFIRM[6:7])[language] if rng.random() < 0.2 else None,
+        button=rng.choice(BUY)[language] if rng.random() < 0.2 else None,
         says_colour=hue is not None and rng.random() < 0.25,
         says_category=rng.random() < 0.15,
     )  # fmt: skip

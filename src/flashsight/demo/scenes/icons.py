@@ -20,10 +20,19 @@ YES, NO = Term("有", "Yes"), Term("没有", "No")
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A drawing as it stands in a picture, with the colours that it is said to have (none: motley)."""
+    """A drawing as it stands in a picture, with the colours that it is said to have (none: motley).
+
+    `plain` is the drawing before it was given a colour.
+    """
 
     sprite: Sprite
     colours: tuple[int, ...]
+    plain: Sprite | None = None
+
+    def recoloured(self, rng: random.Random, colour: int) -> Drawn:
+        """The same drawing in shades of another colour."""
+        plain = self.plain or self.sprite
+        return Drawn(tinted(rng, plain, colour), (colour,), plain)
 
     @property
     def concept(self) -> Concept | None:
@@ -47,8 +56,8 @@ def visible_colours(ground: Rgb) -> list[int]:
     """Colours that stand out from a ground."""
     return [
         number for number, colour in enumerate(COLOURS)
-        if sum(abs(a - b) for a, b in zip(colour.rgb, ground, strict=True)) > 130
-        and abs(luminance(colour.rgb) - luminance(ground)) > 22
+        if sum(abs(a - b) for a, b in zip(colour.rgb, ground, strict=True)) > 170
+        and abs(luminance(colour.rgb) - luminance(ground)) > 30
     ]  # fmt: skip
 
 
@@ -56,7 +65,7 @@ def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float) 
     """The drawing in its own colours, or in shades of one."""
     if sprite.is_shape or rng.random() < tint_share:
         colour = rng.choice(visible_colours(ground))
-        return Drawn(tinted(rng, sprite, colour), (colour,))
+        return Drawn(tinted(rng, sprite, colour), (colour,), sprite)
     return Drawn(sprite, sprite.colours)
 
 

@@ -118,7 +118,7 @@ class TwoCards:
             return replace(offer, title=rng.choice(titles))
         if change == "colour" and len(offer.shown.colours) == 1:
             colour = rng.choice([name for name in visible_colours(ground) if name != offer.shown.colours[0]])
-            return replace(offer, shown=Drawn(tinted(rng, offer.shown.sprite, colour), (colour,)))
+            return replace(offer, shown=offer.shown.recoloured(rng, colour))
         return offer
 
     def _difference(self, first: Offer, second: Offer) -> Term | None:
