@@ -17,10 +17,12 @@ import httpx2
 import jsonschema
 import openai
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from tokenizers import Tokenizer as FastTokenizer
 
-from flashsight.core.config import Config, EngineConfig, MediaConfig, ModelConfig
+from flashsight.core.config import Config, EngineConfig, MediaConfig, ModelConfig, ServerConfig
 from flashsight.guard import AccessPolicy
 from flashsight.launcher.build import LocalParts, build_chat, build_local
 from flashsight.server import Metrics, build_app
@@ -70,6 +72,17 @@ def picture(seed: int, size: tuple[int, int] = (112, 84)) -> dict[str, Any]:
 
 def about(*parts: Any) -> list[Any]:
     return [{"role": "user", "content": [*parts, {"type": "text", "text": "请描述"}]}]
+
+
+BROKEN = {
+    "no base64": "data:image/png;base64,@@@@",
+    "empty": "data:image/png;base64,",
+    "text": "data:image/png;base64," + base64.b64encode(b"hello, I am text").decode(),
+    "cut": picture(6)["image_url"]["url"][:80],
+    "outside": "file:///etc/passwd",
+    "elsewhere": "http://127.0.0.1:1/x.png",
+    "unknown": "gopher://x",
+}
 
 
 def ask(client: openai.OpenAI, messages: list[Any] = HELLO, **fields: Any) -> Any:
@@ -187,6 +200,86 @@ def test_a_choice_and_a_regex_hold(client: openai.OpenAI):
     assert matched[3] == "-"
 
 
+def test_thinking_stands_apart_and_the_schema_holds_after_it(client: openai.OpenAI, tiny_checkpoint: Path):
+    oracle = FastTokenizer.from_file(str(tiny_checkpoint / "tokenizer.json"))
+    answer = ask(
+        client,
+        response_format={"type": "json_schema", "json_schema": {"name": "color", "schema": {"enum": ["red", "blue"]}}},
+        logit_bias={str(oracle.token_to_id("</think>")): 100},
+        extra_body={"thinking": {"type": "enabled"}},
+        max_tokens=30,
+        temperature=1,
+        seed=5,
+    )
+    assert answer.usage.completion_tokens_details.reasoning_tokens == 2
+    assert answer.choices[0].finish_reason == "stop"
+    assert json.loads(answer.choices[0].message.content) in ("red", "blue")
+
+
+def test_callers_with_different_keys_share_no_prefix(parts: LocalParts):
+    keys = ("first-key-1", "second-key-2")
+    readiness, metrics = Readiness(), Metrics()
+    chat = build_chat(Config(), parts)
+    readiness.open(Serving(chat=chat, plan=lambda: parts.plan, snapshot=parts.engine.snapshot))
+    app = build_app(ServerConfig(api_keys=keys), readiness=readiness, access=AccessPolicy(keys), metrics=metrics)
+    cached = []
+    with serving(app) as live:
+        for key in (keys[0], keys[0], keys[1]):
+            with openai.OpenAI(base_url=f"{live.base}/v1", api_key=key, max_retries=0) as client:
+                usage = ask(client, [{"role": "user", "content": "one two three " * 20}]).usage
+                cached.append(usage.prompt_tokens_details.cached_tokens > 0)
+    assert cached == [False, True, False]
+
+
+EXTREME = st.fixed_dictionaries(
+    {"max_tokens": st.integers(1, 4)},
+    optional={
+        "temperature": st.sampled_from([0, 1e-30, 1e-6, 1, 2]),
+        "top_p": st.sampled_from([0, 1e-30, 0.5, 1]),
+        "top_k": st.sampled_from([-1, 0, 1, 2**31 - 1]),
+        "min_p": st.sampled_from([0, 1e-30, 1]),
+        "repetition_penalty": st.sampled_from([1e-30, 0.1, 1, 10]),
+        "presence_penalty": st.sampled_from([-2, 2]),
+        "frequency_penalty": st.sampled_from([-2, 2]),
+        "seed": st.sampled_from([-(2**63), -1, 0, 2**63 - 1]),
+        "n": st.integers(1, 3),
+        "logit_bias": st.dictionaries(st.integers(0, 700).map(str), st.sampled_from([-100, 100]), max_size=5),
+        "logprobs": st.booleans(),
+        "stop": st.lists(st.text(min_size=1, max_size=3), max_size=3),
+        "stream": st.booleans(),
+        "ignore_eos": st.booleans(),
+        "thinking": st.sampled_from([{"type": "enabled"}, {"type": "disabled"}]),
+        "structured_outputs": st.sampled_from(
+            [{"regex": "a*"}, {"regex": "(a|b)+c"}, {"regex": "["}, {"choice": ["x", ""]}, {"choice": ["好", "坏"]}]
+        ),
+    },
+)
+URLS = st.sampled_from([*BROKEN.values(), picture(1)["image_url"]["url"], picture(2, (30, 2900))["image_url"]["url"]])
+PARTS = st.lists(
+    st.text(max_size=20).map(lambda text: {"type": "text", "text": text})
+    | URLS.map(lambda url: {"type": "image_url", "image_url": url}),
+    min_size=1,
+    max_size=3,
+)
+MESSAGES = st.lists(
+    st.fixed_dictionaries({"role": st.just("user"), "content": st.text(max_size=30) | PARTS})
+    | st.fixed_dictionaries({"role": st.sampled_from(["system", "assistant"]), "content": st.text(max_size=30)}),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(fields=EXTREME, messages=MESSAGES)
+def test_extreme_requests_are_answered_or_refused_and_harm_nobody(
+    live: Live, fields: dict[str, Any], messages: list[Any]
+):
+    body = {"model": MODEL, "messages": messages, **fields}
+    answer = httpx2.post(f"{live.base}/v1/chat/completions", json=body, timeout=60)
+    assert answer.status_code in (200, 400), answer.text
+    assert '"code":"internal_error"' not in answer.text
+
+
 def test_ignoring_the_end_gives_exactly_what_was_asked_for(client: openai.OpenAI):
     answer = ask(client, extra_body={"ignore_eos": True}, max_tokens=40)
     assert answer.usage.completion_tokens == 40
@@ -200,17 +293,6 @@ def test_too_long_is_400_with_the_numbers_also_when_streaming(client: openai.Ope
             ask(client, stream=stream, **fields)
         assert caught.value.code == "context_length_exceeded"
         assert caught.value.param in ("messages", "max_tokens")
-
-
-BROKEN = {
-    "no base64": "data:image/png;base64,@@@@",
-    "empty": "data:image/png;base64,",
-    "text": "data:image/png;base64," + base64.b64encode(b"hello, I am text").decode(),
-    "cut": picture(6)["image_url"]["url"][:80],
-    "outside": "file:///etc/passwd",
-    "elsewhere": "http://127.0.0.1:1/x.png",
-    "unknown": "gopher://x",
-}
 
 
 @pytest.mark.parametrize("url", BROKEN.values(), ids=BROKEN.keys())
