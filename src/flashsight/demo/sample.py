@@ -21,13 +21,14 @@ Skill = Literal["read", "card", "json", "ui", "icon", "photo", "chart", "compare
 PATCH = 14
 IGNORED = -1
 
-# Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them.
+# Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them. The largest
+# areas are what nano's processor makes of any larger picture, in three shapes.
 BUCKETS: tuple[tuple[tuple[int, int], float], ...] = (
-    ((448, 448), 0.62),
-    ((336, 448), 0.12),
-    ((560, 420), 0.12),
-    ((448, 672), 0.09),
-    ((504, 840), 0.05),
+    ((448, 448), 0.45),
+    ((532, 532), 0.20),
+    ((336, 448), 0.10),
+    ((644, 448), 0.12),
+    ((420, 700), 0.13),
 )
 
 
