@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ def make_rig(tiny_model: Glm4v) -> Iterator[Callable[..., Rig]]:
         rigs.append(build_rig(tiny_model, **limits))
         return rigs[-1]
 
-    threads = torch.get_num_threads()
+    threads, interval = torch.get_num_threads(), sys.getswitchinterval()
     yield make
     for rig in rigs:
         rig.engine.stop()
     torch.set_num_threads(threads)
+    sys.setswitchinterval(interval)

@@ -54,6 +54,14 @@ async def walk_away(task: asyncio.Task[list[TokenEvent]]) -> None:
         await task
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if is_so():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came to pass")
+
+
 # --- walking away ------------------------------------------------------------------------------------------------
 
 
@@ -97,6 +105,31 @@ async def test_walking_away_while_a_picture_decodes_drops_its_pixels(make_rig: M
     gate.open()
     assert await rig.tokens(model_input(TEXT, tiny_reference), greedy(tiny_reference, 4))
     assert (await rig.settle()).encoder_calls == 0
+
+
+async def test_pictures_that_nobody_waits_for_any_more_are_not_decoded(make_rig: MakeRig, tiny_reference: Any) -> None:
+    rig, gate, loaded = make_rig(), Gate(), []
+
+    def prompt(seed: int) -> ModelInput:
+        def load(_: int, pixels: Any) -> Any:
+            loaded.append(seed)
+            gate()
+            return pixels
+
+        return model_input(Prompt(([5], some_picture(seed), [6])), tiny_reference, load)
+
+    # Both decoding threads stand at the gate; the third picture queues behind them.
+    tasks = [begin(rig, prompt(seed), greedy(tiny_reference, 2)) for seed in (1, 2)]
+    await until(lambda: len(loaded) == 2)
+    tasks.append(begin(rig, prompt(3), greedy(tiny_reference, 2)))
+    await until(lambda: rig.engine.snapshot().books.num_running == 3)
+    for task in tasks[1:]:
+        await walk_away(task)
+    await until(lambda: rig.engine.snapshot().books.num_running == 1)
+    gate.open()
+    assert len(await tasks[0]) == 2
+    await rig.settle()
+    assert sorted(loaded) == [1, 2]
 
 
 async def test_walking_away_during_prefill_stops_it(make_rig: MakeRig, tiny_reference: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,14 +146,16 @@ def test_a_container_s_quota_bounds_the_threads(tmp_path: Path, line: str, cpus:
 
 
 def test_threads_are_never_more_than_this_process_may_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_num_threads()
+    before, interval = torch.get_num_threads(), sys.getswitchinterval()
     try:
         torch.set_num_threads(64)
         monkeypatch.setattr(runner_module.os, "sched_getaffinity", lambda _: {0, 1, 2})
-        runner_module.use_threads_sensibly()
+        runner_module.tune_process()
         assert torch.get_num_threads() == 3
+        assert sys.getswitchinterval() <= 0.001
     finally:
         torch.set_num_threads(before)
+        sys.setswitchinterval(interval)
 
 
 def test_the_reused_buffers_leave_nothing_of_the_last_step_behind(tiny_model: Glm4v, tiny_reference: Any) -> None:

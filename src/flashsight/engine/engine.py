@@ -19,7 +19,7 @@ from flashsight.engine.inbox import Abort, Inbox, Message, Stop, Submit
 from flashsight.engine.loop import EngineSnapshot, Loop
 from flashsight.engine.publish import Ticket
 from flashsight.engine.request import Request
-from flashsight.engine.runner import Runner, use_threads_sensibly
+from flashsight.engine.runner import Runner, tune_process
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Sequence, SequenceId
@@ -125,7 +125,7 @@ class Engine:
 
     def _serve(self) -> None:
         try:
-            use_threads_sensibly()
+            tune_process()
             self._runner.warm_up(self._sampler)
             self._is_ready = True
             self._has_warmed_up.set()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -73,6 +73,7 @@ class Loop:
         self._post = post
         self._clock = clock
         self._requests: dict[SequenceId, Request] = {}
+        self._decoding: dict[PictureKey, Future[None]] = {}
         self._outbox = Outbox()
         self._checked_at = clock()
         self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
@@ -98,7 +99,7 @@ class Loop:
         """Run one step and publish what came of it; False if there is nothing to run until a message arrives."""
         plan = self._scheduler.plan()
         for picture in plan.decode_requests:
-            self._decoders.submit(self._decode, picture)
+            self._decoding[picture.key] = self._decoders.submit(self._decode, picture)
         num_requests = len(self._requests)
         if not plan.is_empty:
             self._num_steps += 1
@@ -146,13 +147,16 @@ class Loop:
             self._requests[request.sequence.id] = request
 
     def _abort(self, sequence_id: SequenceId) -> None:
-        if self._requests.pop(sequence_id, None) is not None:
+        request = self._requests.pop(sequence_id, None)
+        if request is not None:
             self._scheduler.abort(sequence_id)
+            self._drop_decoding(request)
 
     def _fail(self, sequence: TokenSequence, error: FlashSightError) -> None:
         request = self._requests.pop(sequence.id, None)
         if request is not None:
             self._scheduler.abort(sequence.id)
+            self._drop_decoding(request)
             self._outbox.put(request.ticket, error)
 
     def _fault(self, sequences: Iterable[TokenSequence], what: str) -> None:
@@ -177,7 +181,14 @@ class Loop:
             outcome = EngineFault("a picture could not be decoded, and the fault is ours; please send it again")
         self._post(Decoded(key=picture.key, outcome=outcome, started_at=started_at, ended_at=self._clock()))
 
+    def _drop_decoding(self, request: Request) -> None:
+        """Take pictures that nobody else waits for out of the decoders' queue; one already begun ends by itself."""
+        for picture in request.sequence.prompt.pictures:
+            if picture.key in self._decoding and not self._scheduler.waiting_for(picture.key):
+                self._decoding.pop(picture.key).cancel()
+
     def _take_picture(self, decoded: Decoded) -> None:
+        self._decoding.pop(decoded.key, None)
         if decoded.error is not None:
             self._fail_picture(decoded.key, decoded.error)
             return

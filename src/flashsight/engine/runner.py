@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from pathlib import Path
@@ -135,6 +136,8 @@ class Runner:
         return self._pixel_path(pixels_HWC, picture.resized).to(self._model.dtype)
 
 
+SWITCH_SECONDS = 0.0005
+
 _WARM_UP_GRID = Grid(t=1, h=4, w=4)
 
 
@@ -146,13 +149,16 @@ def _no_features(key: PictureKey) -> Tensor:
     raise AssertionError(f"the warm-up's prompt has no picture {key}")
 
 
-def use_threads_sensibly() -> None:
-    """Let torch use as many threads as this process may really run at once, in a container too.
+def tune_process() -> None:
+    """Let torch use as many threads as this process may really run at once, and let no Python thread hold up a step.
 
-    torch counts the machine's cores; more threads than the process gets make every kernel wait for the slowest.
+    torch counts the machine's cores; more threads than the process gets make every kernel wait for the slowest. A step
+    takes the interpreter's lock back after each of its hundreds of calls; with Python's own switch interval of 5 ms one
+    other thread busy in Python (parsing a body, say) makes it some twenty times slower.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, min(torch.get_num_threads(), allowed, _quota_cpus())))
+    sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
 
 
 def _quota_cpus(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
