@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from flashsight.core.config import ServerConfig
 from tests.server.live import serving
+from tests.server.scripted import saying
 from tests.server.support import MODEL, House, LiveHouse, encoded
 
 KEY = "a-good-key-1"
@@ -111,6 +114,14 @@ def test_a_body_beyond_the_limit_is_413_with_the_limit(keyed: LiveHouse, chunked
     assert "2000" in response.text
 
 
+@pytest.mark.parametrize("headers", [{}, bearer(KEY)])
+def test_who_sends_far_too_much_still_hears_why(keyed: LiveHouse, headers: dict[str, str]):
+    pieces = (b"x" * 65536 for _ in range(256))
+    for content in (b"x" * (16 << 20), pieces):
+        response = keyed.http.post("/v1/chat/completions", content=content, headers=headers)
+        assert response.status_code == (413 if headers else 401)
+
+
 def test_a_body_is_not_read_before_the_key_is_seen(keyed: LiveHouse):
     assert keyed.http.post("/v1/chat/completions", content=b"x" * 5000).status_code == 401
 
@@ -182,10 +193,22 @@ def test_a_wrong_method_is_405_in_the_same_shape(house: LiveHouse):
     assert answer.headers["allow"] == "POST"
 
 
+def test_the_log_has_a_line_per_request_and_no_word_of_the_conversation(house: LiveHouse):
+    secret = "13800138000"
+    asked = CHAT | {"messages": [{"role": "user", "content": secret}], "safety_identifier": "user-7"}
+    house.backend.script = saying(secret)
+    with capture_logs() as lines:
+        assert house.http.post("/v1/chat/completions", json=asked).status_code == 200
+        assert house.http.post("/v1/chat/completions", json=asked | {"stop": [secret * 99]}).status_code == 400
+        assert house.http.post("/v1/chat/completions?key=" + secret, json=asked).status_code == 200
+    assert [line["status"] for line in lines] == [200, 400, 200]
+    assert lines[0]["end_user"] == "user-7"
+    assert lines[0]["path"] == "/v1/chat/completions"
+    assert secret not in repr(lines)
+
+
 @pytest.mark.parametrize("client", [("10.0.0.9", 5), None])
 def test_callers_from_elsewhere_need_a_key_that_a_keyless_server_does_not_have(client: tuple[str, int] | None):
-    import asyncio
-
     async def ask() -> int:
         transport = httpx2.ASGITransport(House().app(), client=client or ("", 0))
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
