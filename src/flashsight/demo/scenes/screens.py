@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import Sample, Split
-from flashsight.demo.scenes.asking import NOTHING, Facts, listed, same
+from flashsight.demo.scenes.asking import Facts
 from flashsight.demo.scenes.canvas import Box, Canvas, Type, mixed, pick_type
 from flashsight.demo.scenes.colours import near
 from flashsight.demo.scenes.paper import paper
-from flashsight.demo.scenes.screen_words import KINDS, Button, Screen, a_screen
+from flashsight.demo.scenes.screen_facts import has_failed, tell_screen
+from flashsight.demo.scenes.screen_words import Button, Screen, a_screen
 from flashsight.demo.scenes.widgets import (
     Theme,
     a_theme,
@@ -22,7 +23,7 @@ from flashsight.demo.scenes.widgets import (
     result_sign,
     warning_sign,
 )
-from flashsight.demo.vocabulary import COLOURS, CONCEPTS, Term
+from flashsight.demo.vocabulary import CONCEPTS
 
 
 @dataclass(slots=True)
@@ -60,17 +61,18 @@ class _Page:
         return True
 
 
-def has_failed(title: str | None) -> bool:
-    """True when a title says that something went wrong."""
-    return title is not None and any(
-        word in title.lower() for word in ("失败", "错误", "failed", "error", "无法", "can't")
-    )
-
-
 def _title(page: _Page, screen: Screen) -> Screen:
     if screen.title is None:
         return screen
     theme = page.theme
+    if page.top > 4 and not page.is_centred and page.rng.random() < 0.2:
+        size = theme.type.size * 1.2
+        if page.left + size + 8 + theme.type.sized(size).width(screen.title) < page.right - 24:
+            colour = theme.warning if screen.error or has_failed(screen.title) else theme.accent
+            warning_sign(page.canvas, page.left, page.top, size, colour, page.rng.choice(("disc", "triangle")))
+            page.canvas.text(page.left + size + 8, page.top, screen.title, theme.type.sized(size), theme.strong)
+            page.top += size * 1.3 + page.gap
+            return screen
     for scale in (page.rng.uniform(1.0, 1.45), 1.0):
         if page.text(screen.title, theme.type.sized(theme.type.size * scale), theme.strong, 2 if scale == 1.0 else 1):
             return screen
@@ -230,24 +232,52 @@ def _sign(page: _Page, screen: Screen, material: Material) -> None:
     page.top += side + page.gap
 
 
+def _share_needed(screen: Screen) -> float:
+    """About how much of the picture's height a panel needs for what it says."""
+    parts = bool(screen.title) + 1.3 * bool(screen.message) + 1.6 * bool(screen.error) + 1.8 * len(screen.fields)
+    return min(0.94, 0.12 + 0.11 * (parts + 1.3 * bool(screen.buttons) + 0.7 * max(0, len(screen.buttons) - 2)))
+
+
+def _behind(rng: random.Random, canvas: Canvas, theme: Theme) -> None:
+    """What a panel stands on: a plain shade, or the grey shapes of a page below a veil."""
+    ground, veil = paper(rng), rng.choice((0, 0.35, 0.5, 0.6))
+    canvas.picture.paste(mixed(ground, (0, 0, 0), veil), (0, 0, canvas.width, canvas.height))
+    if rng.random() < 0.5:
+        bar, y = mixed(mixed(ground, theme.accent, 0.25), (0, 0, 0), veil), 12.0
+        while y < canvas.height:
+            height = rng.uniform(8, 60)
+            canvas.rounded((14, y, rng.uniform(60, canvas.width - 14), y + height), rng.choice((0, 6)), bar)
+            y += height + rng.uniform(8, 30)
+
+
+def _close_sign(canvas: Canvas, box: Box, theme: Theme) -> None:
+    """The cross in the corner of a panel."""
+    x, y = box[2] - 22, box[1] + 22
+    for slope in (-1, 1):
+        canvas.pen.line((x - 6, y - 6 * slope, x + 6, y + 6 * slope), theme.faint, 2)
+
+
 def _surface(rng: random.Random, canvas: Canvas, screen: Screen, theme: Theme) -> _Page:
     """What a screen stands on: a panel over a shaded ground, a sheet at the bottom, or the whole picture."""
     width, height, gap = canvas.width, canvas.height, rng.uniform(8, 18)
     pad = rng.uniform(14, 28)
+    is_panel = screen.kind == "dialog" or (screen.kind in ("form", "result") and rng.random() < 0.4)
+    box: Box = (0, 0, width, height)
     if screen.kind == "sheet":
-        top = height * rng.uniform(0.15, 0.4)
-        box: Box = (0, top, width, height)
-    elif screen.kind == "dialog" or (screen.kind in ("form", "result") and rng.random() < 0.4):
-        dx, dy = width * rng.uniform(0.02, 0.1), height * rng.uniform(0.05, 0.22)
-        box = (dx, dy, width - dx, height - dy)
-    else:
-        box = (0, 0, width, height)
+        box = (0, height * rng.uniform(0.15, 0.4), width, height)
+    elif is_panel:
+        dx = width * rng.uniform(0.02, 0.1 if width < 600 else 0.2)
+        tall = height * min(0.96, _share_needed(screen) * rng.uniform(1.0, 1.5) * (448 / height) ** 0.5)
+        top = (height - tall) * rng.uniform(0.2, 0.7)
+        box = (dx, top, width - dx, top + tall)
     if box != (0, 0, width, height):
-        canvas.picture.paste(mixed(paper(rng), (0, 0, 0), rng.choice((0, 0.35, 0.5, 0.6))), (0, 0, width, height))
+        _behind(rng, canvas, theme)
         canvas.rounded(box, rng.choice((0, 8, 14, 20)), theme.surface, theme.line if rng.random() < 0.3 else None)
-    return _Page(
-        rng, canvas, theme, box[0] + pad, box[1] + pad, box[2] - pad, box[3] - pad * 0.8, rng.random() < 0.35, gap
-    )
+        if is_panel and rng.random() < 0.3:
+            _close_sign(canvas, box, theme)
+            pad = max(pad, 20)
+    inner = (box[0] + pad, box[1] + pad, box[2] - pad, box[3] - pad * 0.8)
+    return _Page(rng, canvas, theme, *inner, rng.random() < 0.35, gap)
 
 
 def _header(page: _Page, screen: Screen) -> Screen:
@@ -294,106 +324,6 @@ def draw_screen(rng: random.Random, canvas: Canvas, screen: Screen, theme: Theme
     if not error_first and screen.kind != "banner":
         screen = _error(page, screen)
     return screen if low else _buttons(page, screen, low=False)
-
-
-def state_of(button: Button) -> Term:
-    """What a button is, in a word."""
-    if button.is_disabled:
-        return Term("禁用", "disabled")
-    return Term("主按钮", "primary") if button.is_primary else Term("可用", "enabled")
-
-
-def _describe(screen: Screen) -> Term:
-    zh, en = [f"这是{KINDS[screen.kind].zh}"], [f"This is {KINDS[screen.kind].en}"]
-    if screen.title:
-        zh[0] += f"，标题是“{screen.title}”"
-        en[0] += f' titled "{screen.title}"'
-    if screen.error:
-        zh.append(f"报错“{screen.error}”")
-        en.append(f'It shows the error "{screen.error}"')
-    if screen.message:
-        zh.append(f"提示“{screen.message}”")
-        en.append(f'The message is "{screen.message}"')
-    if screen.fields:
-        zh.append("输入框：" + "、".join(field.label for field in screen.fields))
-        en.append("Fields: " + ", ".join(field.label for field in screen.fields))
-    if screen.rows:
-        zh.append("列表：" + "、".join(row.text for row in screen.rows))
-        en.append("Items: " + ", ".join(row.text for row in screen.rows))
-    if screen.buttons:
-        zh.append("按钮：" + "、".join(button.text for button in screen.buttons))
-        en.append("Buttons: " + ", ".join(button.text for button in screen.buttons))
-    return Term("。".join(zh) + "。", ". ".join(en) + ".")
-
-
-def _tell_buttons(facts: Facts, rng: random.Random, screen: Screen) -> None:
-    buttons = screen.buttons
-    if not buttons:
-        facts.lack("buttons", "states", "primary", "disabled", weight=0.6)
-        return
-    facts.add("buttons", listed([button.text for button in buttons]), weight=3)
-    states = [(button.text, state_of(button)) for button in buttons]
-    facts.add(
-        "states",
-        Term(
-            "、".join(f"{text}（{state.zh}）" for text, state in states),
-            ", ".join(f"{text} ({state.en})" for text, state in states),
-        ),
-        weight=2,
-    )
-    primary = [button.text for button in buttons if button.is_primary]
-    disabled = [button.text for button in buttons if button.is_disabled]
-    facts.add("primary", same(primary[0]) if primary else NOTHING["primary"], weight=1.5)
-    facts.add("disabled", listed(disabled) if disabled else NOTHING["disabled"], weight=1.5 if disabled else 0.6)
-    facts.add("count_buttons", same(str(len(buttons))), weight=0.4)
-    facts.add("has_button", Term("有", "Yes"), x=same(rng.choice(buttons).text), weight=0.3)
-
-
-def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) -> None:
-    """Say everything that is true of a screen."""
-    facts.add("describe", _describe(screen), weight=2)
-    facts.add("kind", KINDS[screen.kind], weight=0.5)
-    _tell_buttons(facts, rng, screen)
-    if screen.title:
-        facts.add("title", same(screen.title), weight=2.5)
-    else:
-        facts.lack("title", weight=0.5)
-    if screen.error:
-        facts.add("error", same(screen.error), weight=2.5)
-        problem = screen.error
-        facts.add("problem", Term(f"用户遇到的问题是：{problem}", f"The user's problem: {problem}"), weight=2)
-    elif screen.title and has_failed(screen.title):
-        problem = screen.title
-        facts.add("problem", Term(f"用户遇到的问题是：{problem}", f"The user's problem: {problem}"), weight=1.5)
-    else:
-        facts.lack("error", "problem", weight=0.7)
-    if screen.message:
-        facts.add("message", same(screen.message), weight=1)
-    if screen.fields:
-        facts.add("fields", listed([field.label for field in screen.fields]), weight=1.5)
-        for field in screen.fields:
-            facts.add(
-                "value",
-                same(field.value) if field.value else Term("未填写", "It is empty."),
-                x=same(field.label),
-                weight=0.6,
-            )
-    if screen.rows:
-        facts.add("rows", listed([row.text for row in screen.rows]), weight=1.5)
-        for row in screen.rows:
-            if row.is_on is not None:
-                state = Term("开启", "on") if row.is_on else Term("关闭", "off")
-                facts.add("switch", state, x=same(row.text), weight=0.4)
-    if screen.tabs:
-        facts.add("tabs", listed(list(screen.tabs)), weight=1)
-    facts.lack("price", weight=0.15)
-    dark = sum(theme.surface) < 384
-    accent = COLOURS[theme.accent_name].name
-    ground = COLOURS[9 if dark else 10].name
-    zh, en = f"{ground.zh}背景", f"{ground.en} background"
-    if any(button.is_primary and not button.is_disabled for button in screen.buttons):
-        zh, en = f"{zh}，{accent.zh}强调色", f"{en} with {accent.en} accents"
-    facts.add("page_colour", Term(zh, en), weight=0.6)
 
 
 class Ui:

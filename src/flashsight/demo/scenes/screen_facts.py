@@ -1,0 +1,117 @@
+"""Says what is true of a screen: its kind, texts, buttons with their state, and what went wrong. Knows no pixel."""
+
+from __future__ import annotations
+
+import random
+
+from flashsight.demo.scenes.asking import NOTHING, Facts, listed, same
+from flashsight.demo.scenes.screen_words import KINDS, Button, Screen
+from flashsight.demo.scenes.widgets import Theme
+from flashsight.demo.vocabulary import COLOURS, Term
+
+
+def has_failed(title: str | None) -> bool:
+    """True when a title says that something went wrong."""
+    return title is not None and any(
+        word in title.lower() for word in ("失败", "错误", "failed", "error", "无法", "can't")
+    )
+
+
+def state_of(button: Button) -> Term:
+    """What a button is, in a word."""
+    if button.is_disabled:
+        return Term("禁用", "disabled")
+    return Term("主按钮", "primary") if button.is_primary else Term("可用", "enabled")
+
+
+def _describe(screen: Screen) -> Term:
+    zh, en = [f"这是{KINDS[screen.kind].zh}"], [f"This is {KINDS[screen.kind].en}"]
+    if screen.title:
+        zh[0] += f"，标题是“{screen.title}”"
+        en[0] += f' titled "{screen.title}"'
+    if screen.error:
+        zh.append(f"报错“{screen.error}”")
+        en.append(f'It shows the error "{screen.error}"')
+    if screen.message:
+        zh.append(f"提示“{screen.message}”")
+        en.append(f'The message is "{screen.message}"')
+    if screen.fields:
+        zh.append("输入框：" + "、".join(field.label for field in screen.fields))
+        en.append("Fields: " + ", ".join(field.label for field in screen.fields))
+    if screen.rows:
+        zh.append("列表：" + "、".join(row.text for row in screen.rows))
+        en.append("Items: " + ", ".join(row.text for row in screen.rows))
+    if screen.buttons:
+        zh.append("按钮：" + "、".join(button.text for button in screen.buttons))
+        en.append("Buttons: " + ", ".join(button.text for button in screen.buttons))
+    return Term("。".join(zh) + "。", ". ".join(en) + ".")
+
+
+def _tell_buttons(facts: Facts, rng: random.Random, screen: Screen) -> None:
+    buttons = screen.buttons
+    if not buttons:
+        facts.lack("buttons", "states", "primary", "disabled", weight=0.6)
+        return
+    facts.add("buttons", listed([button.text for button in buttons]), weight=3)
+    states = [(button.text, state_of(button)) for button in buttons]
+    facts.add(
+        "states",
+        Term(
+            "、".join(f"{text}（{state.zh}）" for text, state in states),
+            ", ".join(f"{text} ({state.en})" for text, state in states),
+        ),
+        weight=2,
+    )
+    primary = [button.text for button in buttons if button.is_primary]
+    disabled = [button.text for button in buttons if button.is_disabled]
+    facts.add("primary", same(primary[0]) if primary else NOTHING["primary"], weight=1.5)
+    facts.add("disabled", listed(disabled) if disabled else NOTHING["disabled"], weight=1.5 if disabled else 0.6)
+    facts.add("count_buttons", same(str(len(buttons))), weight=0.4)
+    facts.add("has_button", Term("有", "Yes"), x=same(rng.choice(buttons).text), weight=0.3)
+
+
+def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) -> None:
+    """Say everything that is true of a screen."""
+    facts.add("describe", _describe(screen), weight=2)
+    facts.add("kind", KINDS[screen.kind], weight=0.5)
+    _tell_buttons(facts, rng, screen)
+    if screen.title:
+        facts.add("title", same(screen.title), weight=2.5)
+    else:
+        facts.lack("title", weight=0.5)
+    if screen.error:
+        facts.add("error", same(screen.error), weight=2.5)
+        problem = screen.error
+        facts.add("problem", Term(f"用户遇到的问题是：{problem}", f"The user's problem: {problem}"), weight=2)
+    elif screen.title and has_failed(screen.title):
+        problem = screen.title
+        facts.add("problem", Term(f"用户遇到的问题是：{problem}", f"The user's problem: {problem}"), weight=1.5)
+    else:
+        facts.lack("error", "problem", weight=0.7)
+    if screen.message:
+        facts.add("message", same(screen.message), weight=1)
+    if screen.fields:
+        facts.add("fields", listed([field.label for field in screen.fields]), weight=1.5)
+        for field in screen.fields:
+            facts.add(
+                "value",
+                same(field.value) if field.value else Term("未填写", "It is empty."),
+                x=same(field.label),
+                weight=0.6,
+            )
+    if screen.rows:
+        facts.add("rows", listed([row.text for row in screen.rows]), weight=1.5)
+        for row in screen.rows:
+            if row.is_on is not None:
+                state = Term("开启", "on") if row.is_on else Term("关闭", "off")
+                facts.add("switch", state, x=same(row.text), weight=0.4)
+    if screen.tabs:
+        facts.add("tabs", listed(list(screen.tabs)), weight=1)
+    facts.lack("price", weight=0.15)
+    dark = sum(theme.surface) < 384
+    accent = COLOURS[theme.accent_name].name
+    ground = COLOURS[9 if dark else 10].name
+    zh, en = f"{ground.zh}背景", f"{ground.en} background"
+    if any(button.is_primary and not button.is_disabled for button in screen.buttons):
+        zh, en = f"{zh}，{accent.zh}强调色", f"{en} with {accent.en} accents"
+    facts.add("page_colour", Term(zh, en), weight=0.6)
