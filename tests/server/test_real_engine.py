@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -320,6 +321,34 @@ def test_walking_away_frees_the_sequence_in_the_engine(live: Live, parts: LocalP
     until(lambda: parts.engine.snapshot().books.totals.aborted == before + 1)
     until(lambda: parts.engine.snapshot().books.num_running == 0)
     assert parts.engine.snapshot().books.blocks_used == 0
+
+
+def test_a_crowd_of_which_half_walks_away_leaves_nothing_behind(live: Live, parts: LocalParts):
+    async def visit(http: httpx2.AsyncClient, number: int) -> int:
+        messages = about(picture(200 + number % 5)) if number % 3 else HELLO
+        body = {"model": MODEL, "messages": messages, "stream": True, "max_tokens": 40, "n": 1 + number % 2}
+        async with http.stream("POST", "/v1/chat/completions", json=body | {"ignore_eos": True}) as answer:
+            assert answer.status_code == 200
+            num_events = 0
+            async for line in answer.aiter_lines():
+                num_events += line.startswith("data: {")
+                if number % 2 and num_events == number % 7 + 1:
+                    return 0
+                if line == "data: [DONE]":
+                    return num_events
+        raise AssertionError("a stream ends with [DONE]")
+
+    async def crowd() -> list[int]:
+        limits = httpx2.Limits(max_connections=100)
+        async with httpx2.AsyncClient(base_url=live.base, timeout=120, limits=limits) as http:
+            return await asyncio.gather(*[visit(http, number) for number in range(40)])
+
+    counts = asyncio.run(crowd())
+    assert [count > 0 for count in counts] == [number % 2 == 0 for number in range(40)]
+    books = lambda: parts.engine.snapshot().books  # noqa: E731
+    until(lambda: books().num_running == 0 and books().num_waiting == 0)
+    assert books().blocks_used == 0
+    assert parts.engine.snapshot().total_faults == 0
 
 
 def test_many_clients_at_once_all_get_what_they_get_alone(client: openai.OpenAI):
