@@ -445,3 +445,81 @@ async def test_metrics_are_flat_numbers_that_add_up(make_rig: MakeRig, tiny_refe
     assert numbers["total_tokens_sampled"] == 5
     assert numbers["total_finished"] == numbers["total_encoder_calls"] == 1
     assert numbers["num_running"] == numbers["num_waiting"] == numbers["blocks_used"] == 0
+
+
+async def test_an_idle_engine_sleeps_and_checks_its_books_once(
+    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flashsight.engine.loop._CHECK_SECONDS", 0.0)
+    rig = make_rig()
+    counts = {"plan": 0, "check": 0}
+    for name in counts:
+        original = getattr(rig.scheduler, name)
+
+        def counted(name: str = name, original: Callable[[], Any] = original) -> Any:
+            counts[name] += 1
+            return original()
+
+        monkeypatch.setattr(rig.scheduler, name, counted)
+    await rig.answer(model_input(TEXT, tiny_reference), greedy(tiny_reference, 3))
+    await until(lambda: counts["check"] == 1)
+    planned = counts["plan"]
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+    assert counts == {"plan": planned, "check": 1}
+
+
+async def test_books_that_do_not_balance_are_logged_and_serving_goes_on(
+    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("flashsight.engine.loop._CHECK_SECONDS", 0.0)
+    rig = make_rig()
+
+    def unbalanced() -> None:
+        raise AssertionError("a block leaked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.scheduler, "check", unbalanced)
+        await rig.answer(model_input(TEXT, tiny_reference), greedy(tiny_reference, 3))
+        await until(lambda: "a block leaked" in caplog.text)
+    assert len(await rig.answer(model_input(TEXT, tiny_reference), greedy(tiny_reference, 3))) == 3
+
+
+async def test_a_storm_of_requests_that_come_go_and_break_leaves_right_answers_and_balanced_books(
+    make_rig: MakeRig, tiny_reference: Any
+) -> None:
+    rig = make_rig(num_blocks=60, step_tokens=24, max_sequences=5, picture_tokens=40, max_waiting=100)
+    rng = np.random.default_rng(3)
+    prompts = [
+        Prompt(([1, 2], some_picture(seed), [3, 4], some_picture(seed + 1, 112, 84), [5] * (seed + 1)))
+        for seed in range(4)
+    ] + [Prompt((list(range(seed, seed + 20)),)) for seed in range(4)]
+    expected = [hf_greedy(prompt, tiny_reference, 12) for prompt in prompts]
+
+    def break_sometimes() -> None:
+        if rng.random() < 0.1:
+            raise RuntimeError("a kernel died")
+
+    rig.model.on_encode = break_sometimes
+    num_right = 0
+
+    async def one(number: int) -> None:
+        nonlocal num_right
+        which = number % len(prompts)
+        await asyncio.sleep(0.002 * int(rng.integers(0, 60)))
+        task = begin(rig, model_input(prompts[which], tiny_reference), greedy(tiny_reference, 12))
+        if rng.random() < 0.3:
+            await asyncio.sleep(0.002 * int(rng.integers(0, 30)))
+            task.cancel()
+        try:
+            answer = await task
+        except (asyncio.CancelledError, EngineFault):
+            return
+        assert [event.token for event in answer] == expected[which]
+        num_right += 1
+
+    await asyncio.gather(*(one(number) for number in range(64)))
+    rig.model.on_encode = None
+    totals = await rig.settle()
+    assert num_right > 20
+    assert totals.finished >= num_right
