@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -29,9 +31,16 @@ def test_a_setting_is_documented_and_has_a_flag_of_serve(name: str) -> None:
     assert flag_of(name) in {spelling for parameter in serve.params for spelling in parameter.opts}
 
 
-def test_every_command_and_parameter_has_words() -> None:
+def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, command in (group or get_command(app)).commands.items():
+        yield " ".join((*path, name)), command
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+
+
+def test_every_command_and_parameter_has_words_in_both_languages() -> None:
     silent = []
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in commands():
         if not re.search(r"[\u4e00-\u9fff]", command.help or "") and not command.hidden:
             silent.append(name)
         silent += [f"{name} {p.name}" for p in command.params if not getattr(p, "hidden", False) and not p.help]
@@ -39,6 +48,5 @@ def test_every_command_and_parameter_has_words() -> None:
 
 
 def test_every_command_shows_examples() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    leaves = {n: c for n, c in commands.items() if not c.hidden and not hasattr(c, "commands")}
-    assert [name for name, command in leaves.items() if f"flashsight {name}" not in (command.help or "")] == []
+    leaves = [(name, c) for name, c in commands() if not c.hidden and not hasattr(c, "commands")]
+    assert [name for name, command in leaves if f"flashsight {name}" not in (command.help or "")] == []

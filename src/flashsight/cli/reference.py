@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.main import get_command
@@ -21,20 +20,13 @@ from flashsight.core.settings import (
 )
 
 
-class Page(StrEnum):
-    """A generated page."""
-
-    cli = "cli"
-    settings = "settings"
-
-
-def reference(page: Annotated[Page, typer.Argument(help="which page")]) -> None:
+def reference(page: Annotated[Literal["cli", "settings"], typer.Argument(help="which page")]) -> None:
     """Print a generated page of the docs (`make docs` writes both).
 
     \b
     flashsight reference cli > docs/cli.md
     """
-    print("\n".join(cli_page() if page is Page.cli else settings_page()))
+    print("\n".join(cli_page() if page == "cli" else settings_page()))
 
 
 def cli_page() -> Iterator[str]:
@@ -62,7 +54,8 @@ def _commands(group: Any, path: tuple[str, ...]) -> Iterator[str]:
         yield ""
         words, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
         yield words.strip()
-        yield from ("", "```bash", examples.strip(), "```")
+        if examples:
+            yield from ("", "```bash", examples.strip(), "```")
         if hasattr(command, "commands"):
             yield from _commands(command, here)
         else:
