@@ -24,6 +24,8 @@ from flashsight.demo.vocabulary import CATEGORIES, COLOURS, CONCEPTS
 
 font_builder = pytest.importorskip("fontTools.fontBuilder", reason="the tiny font of this test is built with fonttools")
 
+SPLITS = ("train", "valid")
+
 PRODUCT = {
     "type": "object",
     "additionalProperties": False,
@@ -91,8 +93,10 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
         picture.crop(picture.getbbox()).save(content, "PNG")
         for name, style, split in ((concept.name.en, "noto", "train"), (concept.name.en, "emojione", "valid")):
             index.append([name, style, split, len(packed), len(content.getvalue())])
+        if number < 4:
+            index.extend([concept.name.en, "photo", split, len(packed), len(content.getvalue())] for split in SPLITS)
         if number < 8:
-            index.extend(["", "line", split, len(packed), len(content.getvalue())] for split in ("train", "valid"))
+            index.extend(["", "line", split, len(packed), len(content.getvalue())] for split in SPLITS)
         packed += content.getvalue()
     (folder / "sprites.json").write_text(json.dumps(index))
     (folder / "sprites.bin").write_bytes(packed)

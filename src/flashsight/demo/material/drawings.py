@@ -1,6 +1,7 @@
 """Renders the drawings of every concept in every style and packs them into one file. Knows no scene.
 
-Styles `line` and `solid` are black shapes with white parts, to be coloured when drawn; the others have their colours.
+Styles `line` and `solid` are black shapes with white parts, to be coloured when drawn; `photo` is a photograph without
+its background; the others are drawings in colours.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Any
 import resvg_py
 from PIL import Image
 
+from flashsight.demo.material.stamps import STAMPS
 from flashsight.demo.vocabulary import CONCEPTS, UNNAMED
 
 PIXELS = 112
+PHOTO_PIXELS = 200
 TRAIN_STYLES = ("noto", "fluent-emoji-flat", "twemoji", "openmoji")
 VALID_STYLES = ("emojione",)
 NUM_UNNAMED_LINES = {"train": 300, "valid": 60}
@@ -135,12 +138,28 @@ def _drawings(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:
         yield "", "line", split, park.svg(name, solid=False)
 
 
+def _photographs(unpacked: Path) -> Iterator[tuple[str, str, str, Image.Image]]:
+    """(English name of the concept or nothing, style, split, RGBA) of each cut-out photograph."""
+    stamps = unpacked / "tuxpaint-stamps-default" / "usr" / "share" / "tuxpaint" / "stamps"
+    for path, name, split in STAMPS:
+        with Image.open(stamps / f"{path}.png") as opened:
+            photograph = opened.convert("RGBA")
+        photograph = photograph.crop(photograph.getbbox())
+        photograph.thumbnail((PHOTO_PIXELS, PHOTO_PIXELS), Image.Resampling.LANCZOS)
+        yield name, "photo", split, photograph
+
+
+def _pictures(unpacked: Path) -> Iterator[tuple[str, str, str, Image.Image]]:
+    for name, style, split, svg in _drawings(unpacked):
+        yield name, style, split, _rendered(svg)
+    yield from _photographs(unpacked)
+
+
 def pack_drawings(unpacked: Path, folder: Path) -> int:
     """Write sprites.bin (WebP after WebP) and sprites.json; return the number of drawings."""
     index: list[list[Any]] = []
     with (folder / "sprites.bin").open("wb") as packed:
-        for concept, style, split, svg in _drawings(unpacked):
-            sprite = _rendered(svg)
+        for concept, style, split, sprite in _pictures(unpacked):
             box = sprite.getbbox()
             if box is None:
                 continue

@@ -136,6 +136,17 @@ class Material:
         """A drawing of something that nano has no name for."""
         return self._sprite(rng.choice(self._by_concept[_UNNAMED, split]))
 
+    def styled_sprite(self, rng: random.Random, split: Split, style: str) -> Sprite:
+        """A drawing of anything, named or not, in a style of the split."""
+        return self._sprite(rng.choice(self._by_style[style, split]))
+
+    @cached_property
+    def _by_style(self) -> dict[tuple[str, str], list[int]]:
+        found: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, (_, style, split, *_rest) in enumerate(self._entries):
+            found[style, split].append(number)
+        return found
+
     @cached_property
     def drawable(self) -> tuple[int, ...]:
         """Indices of the concepts that have a drawing."""

@@ -48,6 +48,7 @@ DEBIAN: tuple[str, ...] = (
     "libgtk-3-common",
     "evince-common",
     "gedit-common",
+    "tuxpaint-stamps-default",
 )
 
 

@@ -63,14 +63,18 @@ def visible_colours(ground: Rgb) -> list[int]:
 
 def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float) -> Drawn:
     """The drawing in its own colours, or in shades of one."""
-    if sprite.is_shape or rng.random() < tint_share:
+    if sprite.is_shape or (sprite.style != "photo" and rng.random() < tint_share):
         colour = rng.choice(visible_colours(ground))
         return Drawn(tinted(rng, sprite, colour), (colour,), sprite)
     return Drawn(sprite, sprite.colours)
 
 
-def pick_sprite(rng: random.Random, material: Material, split: Split, unnamed_share: float) -> Sprite:
-    """A drawing of any concept, or of something without a name."""
+def pick_sprite(
+    rng: random.Random, material: Material, split: Split, unnamed_share: float, styles: tuple[str, ...] = ()
+) -> Sprite:
+    """A drawing of any concept, or of something without a name; `styles` asks for certain styles."""
+    if styles:
+        return material.styled_sprite(rng, split, styles[0])
     if rng.random() < unnamed_share:
         return material.unnamed_sprite(rng, split)
     return material.sprite(rng, rng.choice(material.drawable), split)
@@ -119,6 +123,7 @@ class OneIcon:
     """A single drawing on some ground."""
 
     name = "icon"
+    styles: tuple[str, ...] = ()
 
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
         """A drawing that fills a fifth to nine tenths of the picture."""
@@ -131,9 +136,9 @@ class OneIcon:
             ground = near(rng, rng.randrange(len(COLOURS)), 20)
             canvas.rounded((x, y, x + side, y + side), rng.choice((0, side / 5, side / 2)), ground)
             x, y, side = x + side * 0.18, y + side * 0.18, side * 0.64
-        drawn = drawing(rng, pick_sprite(rng, material, split, 0.12), ground, 0.25)
+        drawn = drawing(rng, pick_sprite(rng, material, split, 0.12, self.styles), ground, 0.25)
         place(rng, canvas, drawn, (x, y, x + side, y + side))
-        facts = Facts("icon")
+        facts = Facts("photo" if drawn.sprite.style == "photo" else "icon")
         tell(facts, drawn)
         facts.lack("read", "buttons", "price", "error", "problem", weight=0.15)
         if drawn.concept is not None:
@@ -141,6 +146,13 @@ class OneIcon:
             is_there = rng.random() < 0.5 or other is drawn.concept
             facts.add("has", YES if is_there else NO, x=drawn.concept.name if is_there else other.name, weight=0.4)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+
+
+class Photo(OneIcon):
+    """A photograph of a single thing on some ground."""
+
+    name = "photo"
+    styles = ("photo",)
 
 
 class ManyIcons:

@@ -9,7 +9,7 @@ from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import BUCKETS, Sample, Scene, Split
 from flashsight.demo.scenes.cards import Card
 from flashsight.demo.scenes.charts import Chart
-from flashsight.demo.scenes.icons import ManyIcons, OneIcon
+from flashsight.demo.scenes.icons import ManyIcons, OneIcon, Photo
 from flashsight.demo.scenes.pairs import TwoCards, TwoDrawings, TwoScreens
 from flashsight.demo.scenes.reading import Reading
 from flashsight.demo.scenes.refusals import Nothing
@@ -19,6 +19,7 @@ WEIGHTS: Mapping[Scene, float] = {
     Ui(): 30,
     Card(): 20,
     OneIcon(): 12,
+    Photo(): 5,
     ManyIcons(): 6,
     Reading(): 14,
     Chart(): 9,
