@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
-from tests.support.prompts import pixel_path
+from tests.support.prompts import Prompt, pixel_path, some_picture
 
 from flashsight.core.types import Grid, ModelInput, Salt, TokenEvent, TokenSampling
 from flashsight.engine.blocks import BlockPool
@@ -138,3 +141,46 @@ def build_rig(
     engine = Engine(scheduler=scheduler, runner=runner, sampler=sampler, decode_threads=2)
     engine.start()
     return Rig(engine, scheduler, watched)
+
+
+TEXT = Prompt(([11, 12, 13, 14, 15],))
+LONG_TEXT = Prompt(([int(token) for token in np.random.default_rng(1).integers(0, 500, 200)],))
+PICTURE = Prompt(([5], some_picture(1), [6, 7]))
+
+MakeRig = Callable[..., Rig]
+
+
+class Gate:
+    """Stops whoever calls it until it is opened, and tells when somebody stands there."""
+
+    def __init__(self) -> None:
+        self.is_reached = threading.Event()
+        self._is_open = threading.Event()
+
+    def __call__(self) -> None:
+        self.is_reached.set()
+        assert self._is_open.wait(20)
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self.is_reached.wait, 20)
+
+    def open(self) -> None:
+        self._is_open.set()
+
+
+def begin(rig: Rig, prompt: ModelInput, sampling: TokenSampling) -> asyncio.Task[list[TokenEvent]]:
+    return asyncio.ensure_future(rig.answer(prompt, sampling))
+
+
+async def walk_away(task: asyncio.Task[list[TokenEvent]]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if is_so():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it never came to pass")
