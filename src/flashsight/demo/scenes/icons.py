@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from PIL import Image
+
 from flashsight.demo.material.opened import Material, Sprite
 from flashsight.demo.sample import Sample, Split
 from flashsight.demo.scenes.asking import Facts, listed
@@ -61,8 +63,27 @@ def visible_colours(ground: Rgb) -> list[int]:
     ]  # fmt: skip
 
 
+_UPRIGHT = frozenset({"图标", "手势", "文具", "乐器", "电子数码", "建筑", "交通工具"})
+_LETTERED = frozenset(
+    {"stop sign", "parking sign", "calendar", "newspaper", "police car", "ambulance", "VIP", "OK hand", "bus"}
+)
+
+
+def turned(rng: random.Random, sprite: Sprite) -> Sprite:
+    """The drawing mirrored or a little tilted, where that leaves it what it is."""
+    if sprite.concept is not None and CONCEPTS[sprite.concept].category.zh in _UPRIGHT:
+        return sprite
+    picture = sprite.picture
+    if rng.random() < 0.3:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if rng.random() < 0.2:
+        picture = picture.rotate(rng.uniform(-18, 18), Image.Resampling.BILINEAR, expand=True)
+    return Sprite(sprite.concept, sprite.style, picture, sprite.colours)
+
+
 def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float) -> Drawn:
     """The drawing in its own colours, or in shades of one."""
+    sprite = turned(rng, sprite)
     if sprite.is_shape or (sprite.style != "photo" and rng.random() < tint_share):
         colour = rng.choice(visible_colours(ground))
         return Drawn(tinted(rng, sprite, colour), (colour,), sprite)
@@ -140,7 +161,9 @@ class OneIcon:
         place(rng, canvas, drawn, (x, y, x + side, y + side))
         facts = Facts("photo" if drawn.sprite.style == "photo" else "icon")
         tell(facts, drawn)
-        facts.lack("read", "buttons", "price", "error", "problem", weight=0.15)
+        facts.lack("buttons", "price", "error", "problem", weight=0.15)
+        if drawn.concept is not None and drawn.concept.name.en not in _LETTERED:
+            facts.lack("read", weight=0.15)
         if drawn.concept is not None:
             other = CONCEPTS[rng.choice(material.drawable)]
             is_there = rng.random() < 0.5 or other is drawn.concept
@@ -205,5 +228,5 @@ class ManyIcons:
             facts.add("has", YES, x=rng.choice(known), weight=0.5)
         if other not in names:
             facts.add("has", NO, x=other, weight=0.5)
-        facts.lack("read", "buttons", "price", weight=0.1)
+        facts.lack("buttons", "price", weight=0.1)
         return facts
