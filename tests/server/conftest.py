@@ -5,9 +5,18 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 
 from tests.server.live import serving
 from tests.server.support import MODEL, House, LiveHouse
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quiet_log() -> Iterator[None]:
+    """Keep lines short: structlog's own default draws a traceback for a person, which takes seconds."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

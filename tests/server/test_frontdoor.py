@@ -38,7 +38,7 @@ def keyed(page: Path) -> Iterator[LiveHouse]:
     config = ServerConfig(api_keys=(KEY,), max_body_bytes=2000, cors_origins=("https://shop.example",))
     house = House(config=config, page=page)
     house.open()
-    with serving(house.app()) as live, httpx2.Client(base_url=live.base) as http:
+    with serving(house.app()) as live, httpx2.Client(base_url=live.base, timeout=30) as http:
         yield LiveHouse(house, live, http)
 
 

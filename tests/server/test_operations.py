@@ -22,7 +22,7 @@ CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}
 def fresh() -> Iterator[LiveHouse]:
     """A server whose model is still loading."""
     house = House()
-    with serving(house.app()) as live, httpx2.Client(base_url=live.base) as http:
+    with serving(house.app()) as live, httpx2.Client(base_url=live.base, timeout=30) as http:
         yield LiveHouse(house, live, http)
 
 

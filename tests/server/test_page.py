@@ -18,7 +18,7 @@ TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg":
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx2.Client]:
-    with serving(House(page=STATIC_FOLDER).app()) as live, httpx2.Client(base_url=live.base) as http:
+    with serving(House(page=STATIC_FOLDER).app()) as live, httpx2.Client(base_url=live.base, timeout=30) as http:
         yield http
 
 

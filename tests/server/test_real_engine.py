@@ -389,7 +389,7 @@ def test_health_goes_on_while_large_pictures_are_read(live: Live, client: openai
 
 def test_the_plan_and_the_metrics_come_from_the_engine(live: Live, parts: LocalParts, client: openai.OpenAI):
     ask(client)
-    with httpx2.Client(base_url=live.base) as http:
+    with httpx2.Client(base_url=live.base, timeout=30) as http:
         plan = http.get("/v1/plan").json()
         metrics = http.get("/metrics").text
     assert plan["num_blocks"] == parts.plan.num_blocks
