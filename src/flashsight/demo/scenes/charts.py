@@ -43,17 +43,22 @@ class Series:
         return f"{self.values[number]:g}{self.unit}"
 
 
-def _values(rng: random.Random, kind: Kind, count: int) -> tuple[float, ...]:
-    """Different values; a pie's add up to one hundred."""
+def _draw_values(rng: random.Random, kind: Kind, count: int) -> tuple[float, ...]:
+    """Values of a chart; a pie's add up to one hundred."""
     if kind == "pie":
         cuts = sorted(rng.sample(range(1, 20), count - 1))
-        shares = [(b - a) * 5 for a, b in zip([0, *cuts], [*cuts, 20], strict=True)]
-        return tuple(map(float, shares))
+        return tuple((b - a) * 5.0 for a, b in zip([0, *cuts], [*cuts, 20], strict=True))
     top = rng.choice((10, 50, 100, 100, 500, 1000, 9000))
     step = rng.choice((1, 1, 5, 10)) if top >= 100 else rng.choice((0.5, 1, 1))
+    return tuple(max(step, round(rng.uniform(0.12, 1) * top / step) * step) for _ in range(count))
+
+
+def _values(rng: random.Random, kind: Kind, count: int, gap: float) -> tuple[float, ...]:
+    """Values whose largest and smallest stand out by `gap` of the largest."""
     while True:
-        values = tuple(max(step, round(rng.uniform(0.12, 1) * top / step) * step) for _ in range(count))
-        if len(set(values)) == count:
+        values = _draw_values(rng, kind, count)
+        order = sorted(values)
+        if min(order[1] - order[0], order[-1] - order[-2]) > gap * order[-1]:
             return values
 
 
@@ -70,7 +75,8 @@ def a_series(rng: random.Random, split: Split) -> Series:
         if kind == "pie"
         else rng.choice(("", "", "", "%", "万" if language == "zh" else "k", "元" if language == "zh" else ""))
     )
-    values = _values(rng, kind, count)
+    is_labelled = kind == "pie" or rng.random() < 0.8
+    values = _values(rng, kind, count, 0.0 if is_labelled else 0.06)
     if unit == "%" and max(values) > 100:
         unit = ""
     title = rng.choice(words.SERIES)[language] if rng.random() < 0.85 else None
@@ -81,7 +87,7 @@ def a_series(rng: random.Random, split: Split) -> Series:
         values,
         unit,
         title,
-        kind == "pie" or rng.random() < 0.8,
+        is_labelled,
     )
 
 
@@ -91,6 +97,7 @@ class _Look:
     strong: Rgb
     faint: Rgb
     colours: tuple[Rgb, ...]
+    ground: Rgb
 
 
 def _ticks(canvas: Canvas, box: Box, top: float, look: _Look) -> None:
@@ -119,8 +126,8 @@ def _columns(rng: random.Random, canvas: Canvas, series: Series, box: Box, look:
     lower -= size * 1.5
     upper += size * 1.5
     top = _nice(max(series.values)) if not series.is_labelled else max(series.values)
-    if not series.is_labelled or rng.random() < 0.3:
-        _ticks(canvas, (left, upper, right, lower), top, look) if not series.is_labelled else None
+    if not series.is_labelled:
+        _ticks(canvas, (left, upper, right, lower), top, look)
     canvas.pen.line((left, lower, right, lower), look.strong, 2)
     cell = (right - left) / count
     width = cell * rng.uniform(0.4, 0.75)
@@ -142,9 +149,11 @@ def _columns(rng: random.Random, canvas: Canvas, series: Series, box: Box, look:
             canvas.pen.ellipse((x - 5, y - 5, x + 5, y + 5), look.colours[0])
     if series.is_labelled:
         for number, (x, y) in enumerate(points):
-            canvas.centred_text(
-                (x - cell / 2, y - size * 1.35 - 4, x + cell / 2, y - 4), series.said(number), look.type, look.strong
-            )
+            text = series.said(number)
+            half, top = look.type.width(text) / 2 + 2, y - size * 1.35 - 4
+            if series.kind == "line":
+                canvas.rounded((x - half, top + 2, x + half, top + size * 1.2), 0, look.ground)
+            canvas.centred_text((x - cell / 2, top, x + cell / 2, y - 4), text, look.type, look.strong)
 
 
 def _lying(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: _Look) -> None:
@@ -165,7 +174,7 @@ def _lying(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: _
             canvas.text(end + 6, y - size / 2, series.said(number), look.type, look.strong)
 
 
-def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: _Look, ground: Rgb) -> None:
+def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: _Look) -> None:
     """A pie, or a ring, with a legend beside or below it."""
     left, upper, right, lower = box
     size, count = look.type.size, len(series.values)
@@ -180,11 +189,13 @@ def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: _Lo
     x, y = (left, (upper + lower - side) / 2) if beside else ((left + right - side) / 2, upper)
     angle = rng.uniform(-90, 270)
     for number, value in enumerate(series.values):
-        canvas.pen.pieslice((x, y, x + side, y + side), angle, angle + value * 3.6, look.colours[number], ground, 2)
+        canvas.pen.pieslice(
+            (x, y, x + side, y + side), angle, angle + value * 3.6, look.colours[number], look.ground, 2
+        )
         angle += value * 3.6
     if rng.random() < 0.35:
         hole = side * rng.uniform(0.2, 0.32)
-        canvas.pen.ellipse((x + hole, y + hole, x + side - hole, y + side - hole), ground)
+        canvas.pen.ellipse((x + hole, y + hole, x + side - hole, y + side - hole), look.ground)
     at = (
         (right - legend, (upper + lower) / 2 - count * size * 0.8)
         if beside
@@ -269,7 +280,7 @@ class Chart:
         colours = tuple(
             one if is_plain else near(rng, names[number % len(names)]) for number in range(len(series.values))
         )
-        look = _Look(type_, strong, mixed(ground, strong, 0.15), colours)
+        look = _Look(type_, strong, mixed(ground, strong, 0.15), colours, ground)
         pad = rng.uniform(12, 26)
         top = pad
         if series.title:
@@ -279,7 +290,7 @@ class Chart:
             top += big.size * 1.5
         box = (pad, top, canvas.width - pad, canvas.height - pad)
         if series.kind == "pie":
-            _pie(rng, canvas, series, box, look, ground)
+            _pie(rng, canvas, series, box, look)
         else:
             (_lying if series.kind == "rows" else _columns)(rng, canvas, series, box, look)
         facts = Facts("chart")
