@@ -2,12 +2,11 @@
 
 /** A refusal in OpenAI's shape, or a broken connection (status 0). */
 export class ApiError extends Error {
-  constructor(status, body, retryAfter) {
+  constructor(status, body) {
     super(body?.message ?? "");
     this.status = status;
     this.code = body?.code ?? "";
     this.param = body?.param ?? "";
-    this.retryAfter = retryAfter;
   }
 }
 
@@ -23,6 +22,18 @@ export async function health() {
   }
 }
 
+/** The name that requests must use; throws ApiError. */
+export async function servedModel({ key, signal }) {
+  const response = await fetch("v1/models", { cache: "no-store", headers: headersOf(key), signal });
+  if (!response.ok) throw await refusalOf(response);
+  return (await response.json()).data[0].id;
+}
+
+async function refusalOf(response) {
+  const body = await response.json().catch(() => ({}));
+  return new ApiError(response.status, body.error);
+}
+
 /** Yields each event of the answer; throws ApiError. Ending the loop or aborting the signal cancels on the server. */
 export async function* ask(body, { key, signal }) {
   const response = await fetch("v1/chat/completions", {
@@ -31,17 +42,14 @@ export async function* ask(body, { key, signal }) {
     body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
     signal,
   });
-  if (!response.ok) {
-    const refusal = await response.json().catch(() => ({}));
-    throw new ApiError(response.status, refusal.error, Number(response.headers.get("retry-after")) || null);
-  }
+  if (!response.ok) throw await refusalOf(response);
   for await (const payload of eventsOf(response.body)) {
     if (payload === "[DONE]") return;
     const event = JSON.parse(payload);
-    if (event.error) throw new ApiError(event.error.status ?? 500, event.error, null);
+    if (event.error) throw new ApiError(event.error.status ?? 500, event.error);
     yield event;
   }
-  throw new ApiError(0, null, null);
+  throw new ApiError(0);
 }
 
 async function* eventsOf(stream) {

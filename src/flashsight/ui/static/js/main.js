@@ -1,39 +1,33 @@
 // Wires the columns together: a question becomes a request, its events become the answer.
-import { addReasoning, addText, connectAnswer, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
-import { ApiError, ask } from "./api.js";
-import { addTurn, clearTurns, connectConversation, messagesFor, showTurn, shownTurn, takeBack } from "./conversation.js";
-import { clearPictures, connectPictures, currentPictures, redrawPictures } from "./pictures.js";
-import { connectSettings, currentKey, currentSettings } from "./settings.js";
+import { addReasoning, addText, connectAnswer, finishAnswer, hideTrouble, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
+import { ApiError, ask, servedModel } from "./api.js";
+import { addTurn, clearTurns, connectConversation, isLast, messagesFor, pictureAt, showTurn, shownTurn, takeBack } from "./conversation.js";
+import { asCurl, copyText } from "./copying.js";
+import { currentKey, keep, kept } from "./keep.js";
+import { clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures } from "./pictures.js";
+import { troubleOf } from "./refusals.js";
+import { connectSettings, currentSettings, openSettings } from "./settings.js";
 import { lookNow, redrawStatus, watchStatus } from "./status.js";
 import { applyLanguage, words } from "./words.js";
 
 const element = (id) => document.getElementById(id);
-const MODEL = "glm-4.6v-flash-web";
 let running = null;
+let model = null;
+let drawTrouble = null;
 
 function bodyFor(turn) {
   const settings = currentSettings();
   return {
-    model: MODEL,
+    model,
     messages: messagesFor(turn),
     temperature: settings.temperature,
-    max_tokens: settings.length,
+    ...(settings.length ? { max_tokens: settings.length } : {}),
     chat_template_kwargs: { enable_thinking: settings.thinking },
   };
 }
 
-function troubleOf(error) {
-  const detail = error.message;
-  if (error.status === 0) return { head: words("error.gone"), detail: "" };
-  if (error.status === 401) return { head: words("error.key"), detail };
-  if (error.status === 429) return { head: words("error.busy", { seconds: error.retryAfter ?? 1 }), detail };
-  if (error.status === 503) return { head: words("error.loading"), detail };
-  if (error.code === "context_length_exceeded") return { head: words("error.long"), detail };
-  if (/image|picture/.test(error.code + error.param)) return { head: words("error.picture"), detail };
-  return { head: words(error.status < 500 ? "error.request" : "error.other"), detail };
-}
-
 async function receive(turn, signal) {
+  model ??= await servedModel({ key: currentKey(), signal });
   let first = null;
   for await (const event of ask(bodyFor(turn), { key: currentKey(), signal })) {
     const choice = event.choices[0];
@@ -48,98 +42,127 @@ async function receive(turn, signal) {
       addText(delta.content);
     }
     if (choice?.finish_reason) turn.finish = choice.finish_reason;
-    if (event.usage) {
-      turn.usage = event.usage;
-      turn.timings = event.timings;
-      if (event.usage.completion_tokens > 1) turn.rate = (event.usage.completion_tokens - 1) / ((performance.now() - first) / 1000);
-    }
+    if (event.usage) take(turn, event, performance.now() - first);
   }
+}
+
+function take(turn, { usage, timings }, elapsed) {
+  turn.usage = usage;
+  turn.timings = timings;
+  // Under a tenth of a second the network's bundling is measured, not the engine.
+  if (usage.completion_tokens > 1 && elapsed > 100) turn.rate = ((usage.completion_tokens - 1) * 1000) / elapsed;
 }
 
 async function askTurn(question, pictures) {
   const turn = addTurn(question, pictures);
-  running = new AbortController();
-  setBusy(true);
-  startAnswer();
+  trouble(null);
+  markRefused(null);
+  startAnswer({ thinks: currentSettings().thinking });
   try {
     await receive(turn, running.signal);
   } catch (error) {
     if (error.name === "AbortError") turn.finish = "stopped";
-    else {
-      turn.error = troubleOf(error instanceof ApiError ? error : new ApiError(0));
-      lookNow();
-    }
+    else fail(turn, error instanceof ApiError ? error : new ApiError(0));
   }
-  running = null;
-  setBusy(false);
+  finishAnswer(turn);
+  if (turn.error) showError(turn);
+}
+
+function fail(turn, error) {
+  turn.error = error;
+  if (error.status === 0 || error.code === "model_not_found") model = null;
+  markRefused(pictureAt(turn, error.param)?.id ?? null);
+  lookNow();
+}
+
+/** Shows what `describe` says, now and after a change of language; null hides it. */
+function trouble(describe) {
+  drawTrouble = describe;
+  if (describe) showTrouble(describe(), () => openSettings({ atKey: true }));
+  else hideTrouble();
+}
+
+function showError(turn) {
+  const picture = pictureAt(turn, turn.error.param);
+  const place = picture && { n: turn.pictures.indexOf(picture) + 1, name: picture.name };
+  trouble(() => troubleOf(turn.error, { place, hasText: turn.text !== "" }));
+}
+
+function show(turn) {
   showTurn(turn);
   showTurnWhole(turn);
+  if (turn.error) showError(turn);
+  else trouble(null);
+  setBusy(false);
 }
 
 function setBusy(busy) {
   element("ask").disabled = busy;
   element("stop").disabled = !busy;
   const turn = shownTurn();
-  element("retry").disabled = busy || !turn;
+  element("retry").disabled = busy || !isLast(turn);
   element("copy").disabled = busy || !turn?.text;
-  element("code").disabled = busy || !turn;
+  element("code").disabled = busy || !turn || !model;
   element("fresh").disabled = busy;
+  // Whoever pressed one of the two keeps the place on the keyboard: a disabled button loses it.
+  if (document.activeElement === document.body || document.activeElement?.disabled) element(busy ? "stop" : "ask").focus();
 }
 
-function submit() {
+/** One question at a time: from pressing Ask to the answer's end. */
+async function exclusively(act) {
+  if (running) return;
+  running = new AbortController();
+  setBusy(true);
+  try {
+    await act();
+  } finally {
+    running = null;
+    setBusy(false);
+  }
+}
+
+async function submit() {
   if (running) return;
   const question = element("question").value.trim();
   if (!question) {
-    showTrouble({ head: words("empty.question"), detail: "" });
+    trouble(() => ({ head: words("local.empty_question") }));
     element("question").focus();
     return;
   }
-  askTurn(question, currentPictures());
+  await exclusively(async () => {
+    await picturesRead();
+    await askTurn(question, currentPictures());
+  });
 }
 
 function retry() {
   const turn = shownTurn();
-  takeBack(turn);
-  askTurn(turn.question, turn.pictures);
+  if (running || !isLast(turn)) return;
+  takeBack();
+  exclusively(() => askTurn(turn.question, turn.pictures));
 }
 
-async function copyText(text, button) {
-  // navigator.clipboard is missing on plain http addresses; a selected, copied field works there.
-  if (navigator.clipboard) await navigator.clipboard.writeText(text);
-  else {
-    const field = document.createElement("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  }
-  button.textContent = words("copied");
-  setTimeout(() => (button.textContent = words(button.dataset.w)), 1500);
-}
-
-/** The same request as a command; pictures are named as files, because a data URL does not fit a command line. */
-function asCurl(turn) {
-  const body = bodyFor(turn);
-  let number = 0;
-  for (const message of body.messages) {
-    for (const part of Array.isArray(message.content) ? message.content : []) {
-      if (part.type === "image_url") part.image_url = { url: `data:image/jpeg;base64,$(base64 -w0 picture${++number}.jpg)` };
-    }
-  }
-  const key = currentKey() ? ' \\\n  -H "Authorization: Bearer $FLASHSIGHT_API_KEY"' : "";
-  return `curl ${location.origin}/v1/chat/completions -H 'Content-Type: application/json'${key} -d @- <<JSON\n${JSON.stringify(body, null, 2)}\nJSON\n`;
+function startAfresh() {
+  clearTurns();
+  clearPictures();
+  showNothing();
+  trouble(null);
+  setBusy(false);
+  element("question").value = words("question.first");
+  keep("draft", null);
+  element("drop").focus();
 }
 
 function connectKeys() {
   document.addEventListener("keydown", (event) => {
+    if (element("settings").open) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       submit();
     }
-    if (event.key === "Escape" && running && !element("settings").open) running.abort();
+    if (event.key === "Escape") running?.abort();
   });
-  if (/Mac|iPhone|iPad/.test(navigator.userAgent)) element("ask-key").textContent = "⌘↵";
+  if (/Mac|iPhone|iPad/.test(navigator.userAgent)) element("ask-key").textContent = "⌘ ↵";
 }
 
 function connectButtons() {
@@ -147,24 +170,25 @@ function connectButtons() {
   element("stop").addEventListener("click", () => running?.abort());
   element("retry").addEventListener("click", retry);
   element("copy").addEventListener("click", (event) => copyText(shownTurn().text, event.currentTarget));
-  element("code").addEventListener("click", (event) => copyText(asCurl(shownTurn()), event.currentTarget));
-  element("fresh").addEventListener("click", () => {
-    clearTurns();
-    clearPictures();
-    showNothing();
-    setBusy(false);
-    element("question").value = words("question.first");
-    element("drop").focus();
-  });
-  element("question").addEventListener("input", () => localStorage.setItem("draft", element("question").value));
+  element("code").addEventListener("click", (event) => copyText(asCurl(bodyFor(shownTurn()), { origin: location.origin, hasKey: currentKey() !== "" }), event.currentTarget));
+  element("fresh").addEventListener("click", startAfresh);
+  element("question").addEventListener("input", () => keep("draft", element("question").value));
+}
+
+function redraw() {
+  redrawPictures();
+  redrawStatus();
+  const turn = shownTurn();
+  if (turn && !running) finishAnswer(turn);
+  if (drawTrouble) trouble(drawTrouble);
 }
 
 connectAnswer();
-element("question").value = localStorage.getItem("draft") || element("question").value;
+element("question").value = kept("draft") ?? element("question").value;
 applyLanguage();
-connectSettings({ onLanguage: () => { redrawPictures(); redrawStatus(); const turn = shownTurn(); if (turn && !running) showTurnWhole(turn); } });
-connectPictures({ onTrouble: (sentence) => showTrouble({ head: sentence, detail: "" }) });
-connectConversation({ onChoose: (turn) => { if (!running) { showTurnWhole(turn); setBusy(false); } } });
+connectSettings({ onLanguage: redraw, onNewKey: () => { if (shownTurn()?.error?.status === 401) retry(); } });
+connectPictures({ onTrouble: (head, reason, values) => trouble(() => ({ head: words(head), reason: words(reason, values) })) });
+connectConversation({ onChoose: (turn) => { if (!running) show(turn); } });
 connectButtons();
 connectKeys();
 watchStatus();

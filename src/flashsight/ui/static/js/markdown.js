@@ -2,35 +2,58 @@
 import { marked } from "../vendor/marked.js";
 import DOMPurify from "../vendor/purify.js";
 
-marked.setOptions({ gfm: true, breaks: true });
-// The answer may name addresses, but nothing it says may make the browser ask for one.
-const CLEAN = { FORBID_TAGS: ["img", "video", "audio", "iframe", "style", "form", "input", "svg", "math", "picture", "source"], FORBID_ATTR: ["style", "src", "srcset"] };
+const escaped = (text) => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
+marked.use({
+  gfm: true,
+  breaks: true,
+  renderer: {
+    // HTML in an answer is something the answer says: it is shown, never obeyed. Tables need <br>.
+    html: ({ text }) => (/^<br\s*\/?>$/i.test(text.trim()) ? "<br>" : escaped(text)),
+    // Nothing an answer says may make the browser ask for anything: a picture becomes a link that a person may follow.
+    image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
+    checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
+  },
+});
+
+// No id, name or class either: an answer must not pass for a part of the page.
+const CLEAN = {
+  ALLOWED_TAGS: ["a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"],
+  ALLOWED_ATTR: ["align", "href", "start", "title"],
+  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+};
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
-  if (node.tagName === "A") {
-    node.setAttribute("rel", "noreferrer noopener");
-    node.setAttribute("target", "_blank");
-  }
+  if (node.tagName !== "A") return;
+  node.setAttribute("rel", "noreferrer noopener");
+  node.setAttribute("target", "_blank");
 });
 
 const html = (text) => DOMPurify.sanitize(marked.parse(text), CLEAN);
 
-/** Where the last finished block of text ends: the last blank line outside a code fence. */
+/** Where the last finished block of text ends: the last blank line outside a fence that an unindented line follows. */
 function finishedLength(text) {
-  let fenced = false;
+  let fence = "";
+  let blankEnd = 0;
   let end = 0;
   let at = 0;
   for (const line of text.split("\n")) {
-    if (/^\s*(```|~~~)/.test(line)) fenced = !fenced;
+    const isIndented = /^\s/.test(line);
+    if (!fence && blankEnd && line && !isIndented) [end, blankEnd] = [blankEnd, 0];
+    const mark = /^\s*(`{3,}|~{3,})/.exec(line)?.[1];
+    if (mark && !fence) fence = mark;
+    else if (mark && mark.startsWith(fence)) fence = "";
     at += line.length + 1;
-    if (!fenced && line.trim() === "" && at <= text.length) end = at;
+    if (!fence) blankEnd = line.trim() === "" ? at : 0;
   }
   return end;
 }
 
-/** Writes a growing text into `element`. */
+/** Writes a growing text into `box`, and keeps its end in view for whoever had it in view. */
 export class Writer {
-  constructor(element) {
-    this.element = element;
+  constructor(box) {
+    this.box = box;
     this.clear();
   }
 
@@ -38,7 +61,7 @@ export class Writer {
     this.text = "";
     this.done = 0;
     this.tail = document.createElement("div");
-    this.element.replaceChildren(this.tail);
+    this.box.replaceChildren(this.tail);
     this.pending = false;
   }
 
@@ -50,14 +73,17 @@ export class Writer {
   }
 
   draw() {
+    if (!this.pending) return;
     this.pending = false;
+    const isAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
     const end = this.done + finishedLength(this.text.slice(this.done));
     if (end > this.done) {
       const block = document.createElement("div");
       block.innerHTML = html(this.text.slice(this.done, end));
-      this.element.insertBefore(block, this.tail);
+      this.box.insertBefore(block, this.tail);
       this.done = end;
     }
     this.tail.innerHTML = html(this.text.slice(this.done));
+    if (isAtEnd) this.box.scrollTop = this.box.scrollHeight;
   }
 }

@@ -1,74 +1,113 @@
-// The left column: pictures in (drop, paste, choose), their order, their thumbnails. Knows nothing of questions.
+// The left column: pictures come in by drop, paste or choice, in order; nothing is sent from here.
+import { sizeText } from "./sizes.js";
 import { words } from "./words.js";
 
 const pictures = [];
 let nextId = 1;
+let reading = Promise.resolve();
+let onTrouble;
+let refusedId = null;
+const element = (id) => document.getElementById(id);
 
 /** The pictures in their order: {id, name, url (data URL), width, height, bytes}. */
 export const currentPictures = () => [...pictures];
 
+/** Resolves once every picture that came in so far has been read. */
+export const picturesRead = () => reading;
+
 /** Removes every picture. */
 export function clearPictures() {
-  pictures.length = 0;
+  pictures.splice(0).forEach(release);
   draw();
 }
 
-/** Connects the drop zone, the file chooser and the paste event; calls onTrouble with a sentence. */
-export function connectPictures({ onTrouble }) {
-  const drop = document.getElementById("drop");
-  const file = document.getElementById("file");
-  drop.addEventListener("click", () => file.click());
-  file.addEventListener("change", async () => {
-    await addFiles(file.files, onTrouble);
+/** Marks the one picture that the server refused; null unmarks. */
+export function markRefused(id) {
+  refusedId = id;
+  draw();
+}
+
+/** Connects the drop zone, the file chooser and the paste event; calls back with (head, reason), two functions. */
+export function connectPictures(options) {
+  onTrouble = options.onTrouble;
+  const file = element("file");
+  element("drop").addEventListener("click", () => file.click());
+  file.addEventListener("change", () => {
+    addFiles([...file.files]);
     file.value = "";
   });
   // The paste event works on plain http LAN addresses, where navigator.clipboard does not exist.
   document.addEventListener("paste", (event) => {
-    if (event.clipboardData?.files.length) {
-      event.preventDefault();
-      addFiles(event.clipboardData.files, onTrouble);
-    }
+    const files = [...(event.clipboardData?.files ?? [])];
+    // Word and Excel put a picture beside copied text; into a field people paste the text.
+    const meansText = event.target.matches?.("textarea, input") && event.clipboardData.types.includes("text/plain");
+    if (!files.length || meansText) return;
+    event.preventDefault();
+    addFiles(files);
   });
-  connectDrag(drop, onTrouble);
+  connectDrag();
 }
 
-function connectDrag(drop, onTrouble) {
+function connectDrag() {
   let depth = 0;
-  const title = drop.querySelector("[data-w='drop.title']");
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   const show = (over) => {
     document.body.classList.toggle("dragging", over);
-    title.textContent = words(over ? "drop.now" : "drop.title");
+    sayDrop(over ? "drop.now" : null);
   };
-  document.addEventListener("dragenter", (event) => { event.preventDefault(); depth += 1; show(true); });
-  document.addEventListener("dragleave", () => { depth -= 1; if (depth <= 0) { depth = 0; show(false); } });
-  document.addEventListener("dragover", (event) => event.preventDefault());
-  document.addEventListener("drop", (event) => {
+  const handle = (name, act) => document.addEventListener(name, (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
+    act(event);
+  });
+  handle("dragenter", () => show(++depth > 0));
+  handle("dragleave", () => show((depth = Math.max(0, depth - 1)) > 0));
+  handle("dragover", () => {});
+  handle("drop", (event) => {
     depth = 0;
     show(false);
-    addFiles(event.dataTransfer.files, onTrouble);
+    addFiles([...event.dataTransfer.files]);
   });
 }
 
-async function addFiles(files, onTrouble) {
-  for (const file of files) {
-    const url = await dataUrl(file);
-    const size = await naturalSize(url);
-    // A browser cannot show every format the server reads (HEIC): such a file is sent all the same.
-    if (!size && !/\.(heic|heif)$/i.test(file.name)) {
-      onTrouble(words("error.unreadable_file", { name: file.name }));
-      continue;
-    }
-    pictures.push({ id: nextId++, name: file.name || `picture-${nextId}.png`, url, bytes: file.size, ...size });
+/** What the drop zone says; null for what it says at rest. */
+function sayDrop(name) {
+  const title = element("drop-title");
+  title.dataset.w = name ?? (pictures.length ? "drop.more" : "drop.title");
+  title.textContent = words(title.dataset.w);
+}
+
+function addFiles(files) {
+  sayDrop("drop.reading");
+  const before = reading;
+  reading = (async () => {
+    await before;
+    for (const file of files) await addFile(file);
+    draw();
+  })();
+}
+
+async function addFile(file) {
+  const shown = URL.createObjectURL(file);
+  const url = await dataUrl(file);
+  const size = url && file.size ? await naturalSize(shown) : null;
+  // A browser cannot show every kind that the server reads (HEIC): such a file is sent all the same.
+  if (!url || (!size && !(file.size && /\.(heic|heif)$/i.test(file.name)))) {
+    URL.revokeObjectURL(shown);
+    onTrouble("local.unreadable_file", "local.unreadable_file.fix", { name: file.name });
+    return;
   }
-  draw();
+  const id = nextId++;
+  const picture = { id, name: file.name || `picture-${id}.png`, url, shown, bytes: file.size, ...size };
+  picture.figure = figureOf(picture);
+  pictures.push(picture);
 }
 
 function dataUrl(file) {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
+    reader.onerror = () => resolve(null);
     reader.readAsDataURL(file);
   });
 }
@@ -82,56 +121,87 @@ function naturalSize(url) {
   });
 }
 
-const sizeText = (bytes) => (bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} kB` : `${(bytes / 1048576).toFixed(1)} MB`);
-
-function draw() {
-  document.getElementById("pictures").replaceChildren(...pictures.map(item));
-}
-
-function item(picture, index) {
+/** Made once a picture, so that redrawing the list never makes pictures flicker. */
+function figureOf(picture) {
   const figure = document.createElement("figure");
   if (picture.width) {
     const image = document.createElement("img");
-    image.src = picture.url;
+    image.src = picture.shown;
     image.alt = picture.name;
     image.width = picture.width;
     image.height = picture.height;
-    image.style.height = "auto";
     figure.append(image);
+  } else {
+    const plate = document.createElement("span");
+    plate.className = "plate";
+    plate.dataset.w = "picture.plate";
+    plate.textContent = words("picture.plate");
+    figure.append(plate);
   }
-  const line = document.createElement("div");
-  line.className = "line";
-  const name = document.createElement("span");
-  name.className = "name";
-  const size = picture.width ? words("picture.size", { w: picture.width, h: picture.height, size: sizeText(picture.bytes) }) : sizeText(picture.bytes);
-  name.textContent = `${pictures.length > 1 ? words("picture.number", { n: index + 1 }) + " · " : ""}${picture.name} · ${size}`;
-  line.append(name);
-  if (index > 0) line.append(button("↑", words("earlier", { name: picture.name }), () => move(index)));
-  line.append(button("×", words("remove", { name: picture.name }), () => remove(picture.id)));
+  return figure;
+}
+
+function draw() {
+  element("pictures").replaceChildren(...pictures.map(rowOf));
+  element("pictures").classList.toggle("many", pictures.length > 1);
+  element("drop").classList.toggle("low", pictures.length > 0);
+  sayDrop(null);
+}
+
+function rowOf(picture, index) {
+  const { name, width, height, bytes, figure } = picture;
   const row = document.createElement("li");
   row.className = "picture";
+  row.classList.toggle("refused", picture.id === refusedId);
+  const line = document.createElement("div");
+  line.className = "line";
+  line.append(captionOf(name, width ? words("picture.size", { w: width, h: height, size: sizeText(bytes) }) : sizeText(bytes), index));
+  if (index > 0) line.append(button("↑", words("earlier", { name }), () => move(index)));
+  line.append(button("×", words("remove", { name }), () => remove(picture)));
   row.append(figure, line);
   return row;
 }
 
+function captionOf(name, size, index) {
+  const caption = document.createElement("p");
+  caption.className = "caption";
+  caption.title = name;
+  const first = document.createElement("span");
+  first.className = "name";
+  first.textContent = pictures.length > 1 ? `${index + 1} · ${name}` : name;
+  const second = document.createElement("span");
+  second.className = "size";
+  second.textContent = size;
+  caption.append(first, second);
+  return caption;
+}
+
 function button(sign, label, act) {
-  const element = document.createElement("button");
-  element.type = "button";
-  element.textContent = sign;
-  element.setAttribute("aria-label", label);
-  element.addEventListener("click", act);
-  return element;
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "plain";
+  made.textContent = sign;
+  made.title = label;
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", act);
+  return made;
 }
 
 function move(index) {
-  pictures.unshift(...pictures.splice(index, 1));
+  pictures.splice(index - 1, 0, ...pictures.splice(index, 1));
   draw();
+  element("pictures").children[index - 1].querySelector("button").focus();
 }
 
-function remove(id) {
-  pictures.splice(pictures.findIndex((picture) => picture.id === id), 1);
+function release(picture) {
+  URL.revokeObjectURL(picture.shown);
+}
+
+function remove(picture) {
+  pictures.splice(pictures.indexOf(picture), 1);
+  release(picture);
   draw();
-  document.getElementById("drop").focus();
+  element("drop").focus();
 }
 
 /** Draws the list again, after a change of language. */

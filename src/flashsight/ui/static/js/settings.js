@@ -1,59 +1,79 @@
-// What this browser keeps: settings, light, key. Local only; "forget" removes all of it.
-import { applyLanguage, currentLanguage } from "./words.js";
+// Settings, light and language as chosen here. Local only; "forget" removes all of it.
+import { currentKey, forgetAll, keep, keepKey, kept } from "./keep.js";
+import { chooseLanguage, currentLanguage } from "./words.js";
 
 const FIELDS = { temperature: "set-temperature", length: "set-length", thinking: "set-thinking" };
 const element = (id) => document.getElementById(id);
-const read = (input) => (input.type === "checkbox" ? input.checked : Number(input.value));
 
-/** {temperature, length, thinking} as set. */
+/** An empty or impossible number counts as the one that stood there first. */
+function read(input) {
+  if (input.type === "checkbox") return input.checked;
+  const text = input.checkValidity() ? input.value : input.defaultValue;
+  return text === "" ? null : Number(text);
+}
+
+/** {temperature, length (null: what the context leaves), thinking} as set. */
 export const currentSettings = () => Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, read(element(id))]));
 
-/** The API key, for this tab only. */
-export const currentKey = () => sessionStorage.getItem("key") ?? "";
+function keptSettings() {
+  try {
+    return JSON.parse(kept("settings")) ?? {};
+  } catch {
+    return {};
+  }
+}
 
 function restore() {
-  const kept = JSON.parse(localStorage.getItem("settings") ?? "{}");
+  const settings = keptSettings();
   for (const [name, id] of Object.entries(FIELDS)) {
-    if (!(name in kept)) continue;
-    if (element(id).type === "checkbox") element(id).checked = kept[name];
-    else element(id).value = kept[name];
+    if (!(name in settings)) continue;
+    if (element(id).type === "checkbox") element(id).checked = settings[name];
+    else element(id).value = settings[name] ?? "";
   }
   // An address printed at start may carry the key behind #, which never reaches a server's log.
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (key) {
-    sessionStorage.setItem("key", key);
-    history.replaceState(null, "", location.pathname + location.search);
-  }
+  if (!key) return;
+  keepKey(key);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+/** Opens the dialog, at the field of the key if that is what is missing. */
+export function openSettings({ atKey = false } = {}) {
   element("set-key").value = currentKey();
+  element("settings").showModal();
+  if (atKey) element("set-key").focus();
 }
 
-function applyLight(light) {
-  document.documentElement.dataset.light = light;
-}
-
-/** Connects the settings dialog and the buttons for language and light; calls onLanguage after a change of language. */
-export function connectSettings({ onLanguage }) {
-  restore();
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  applyLight(localStorage.getItem("light") ?? (dark.matches ? "dark" : "light"));
-  dark.addEventListener("change", () => localStorage.getItem("light") ?? applyLight(dark.matches ? "dark" : "light"));
-  element("light").addEventListener("click", () => {
-    const next = document.documentElement.dataset.light === "dark" ? "light" : "dark";
-    localStorage.setItem("light", next);
-    applyLight(next);
-  });
-  element("language").addEventListener("click", () => {
-    applyLanguage(currentLanguage() === "zh" ? "en" : "zh");
-    onLanguage();
-  });
-  element("open-settings").addEventListener("click", () => element("settings").showModal());
+function connectDialog(onNewKey) {
+  element("open-settings").addEventListener("click", () => openSettings());
   element("settings").addEventListener("close", () => {
-    localStorage.setItem("settings", JSON.stringify(currentSettings()));
-    sessionStorage.setItem("key", element("set-key").value.trim());
+    keep("settings", JSON.stringify(currentSettings()));
+    const before = currentKey();
+    keepKey(element("set-key").value.trim());
+    if (currentKey() !== before) onNewKey();
   });
   element("forget").addEventListener("click", () => {
-    localStorage.clear();
-    sessionStorage.clear();
+    forgetAll();
     location.reload();
+  });
+}
+
+function connectLight() {
+  element("light").addEventListener("click", () => {
+    const root = document.documentElement;
+    const now = root.dataset.light ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    root.dataset.light = now === "dark" ? "light" : "dark";
+    keep("light", root.dataset.light);
+  });
+}
+
+/** Connects the dialog and the buttons for language and light. */
+export function connectSettings({ onLanguage, onNewKey }) {
+  restore();
+  connectDialog(onNewKey);
+  connectLight();
+  element("language").addEventListener("click", () => {
+    chooseLanguage(currentLanguage() === "zh" ? "en" : "zh");
+    onLanguage();
   });
 }

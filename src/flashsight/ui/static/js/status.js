@@ -1,41 +1,50 @@
 // The header's line: which model, where, ready or not; asks /health and reconnects by itself.
 import { health } from "./api.js";
-import { words } from "./words.js";
+import { hasWords, words } from "./words.js";
 
 let last;
 
-/** Writes the line again, after a change of language. */
-export function redrawStatus() {
-  const dot = document.getElementById("dot");
-  const line = document.getElementById("status");
-  if (last === undefined) return;
-  if (last === null) {
-    dot.dataset.state = "gone";
-    line.textContent = words("status.gone");
-  } else if (last.model_ready) {
-    dot.dataset.state = "ready";
-    line.textContent = words("status.ready", { model: last.model ?? "", device: (last.device ?? "").toUpperCase() });
-  } else {
-    dot.dataset.state = "loading";
-    line.textContent = words("status.loading", { phase: last.phase ?? "…", seconds: Math.round(last.seconds ?? 0) });
-  }
+/** A phase of loading in the person's language; one that the page does not know is shown as the server says it. */
+function phaseText(phase) {
+  const [name, ...rest] = phase.split(/(?=, \d)/);
+  const key = `loading.${name}`;
+  return hasWords(key) ? words(key, { rest: rest.join("").replace(",", "") }) : phase;
 }
 
-/** Looks at once and then for ever: every second while something is missing, every fifteen when all is well. */
-export async function watchStatus() {
-  for (;;) {
-    last = await health();
-    redrawStatus();
-    const pause = last?.model_ready ? 15000 : 1000;
-    await new Promise((resolve) => {
-      setTimeout(resolve, pause);
-      addEventListener("focus", resolve, { once: true });
-    });
-  }
+function lineOf(state) {
+  if (state === null) return ["gone", words("status.gone")];
+  const { phase, model = "", device = "" } = state;
+  if (state.model_ready) return ["ready", words("status.ready", { model: model.split(/[\\/]/).filter(Boolean).pop() ?? "", device })];
+  if (phase === "failed") return ["gone", words("status.failed")];
+  if (phase === "stopping") return ["loading", words("status.stopping")];
+  return ["loading", words("status.loading", { phase: phaseText(phase), seconds: Math.round(state.seconds) })];
+}
+
+/** Writes the line again, after a change of language. */
+export function redrawStatus() {
+  if (last === undefined) return;
+  const [state, text] = lineOf(last);
+  document.getElementById("dot").dataset.state = state;
+  const line = document.getElementById("status");
+  if (line.textContent !== text) line.textContent = text;
+  line.title = text;
 }
 
 /** Looks now, because a request just failed. */
 export async function lookNow() {
   last = await health();
   redrawStatus();
+}
+
+/** Looks at once and then for ever: every second while something is missing, every five when all is well. */
+export async function watchStatus() {
+  for (;;) {
+    await lookNow();
+    const woken = new AbortController();
+    await new Promise((resolve) => {
+      setTimeout(resolve, last?.model_ready ? 5000 : 1000);
+      addEventListener("focus", resolve, { signal: woken.signal });
+    });
+    woken.abort();
+  }
 }
