@@ -14,7 +14,7 @@ RED, ORANGE, YELLOW, GREEN, CYAN, BLUE, PURPLE, PINK, BROWN, BLACK, WHITE, GRAY,
 _HUES = (
     (0, RED),
     (16, ORANGE),
-    (44, YELLOW),
+    (40, YELLOW),
     (68, GREEN),
     (166, CYAN),
     (196, BLUE),

@@ -46,6 +46,10 @@ REASONS = _terms("""
 蓝牙未开启|Bluetooth is off  定位服务已关闭|location is turned off  摄像头被占用|the camera is in use  登录状态失效|you are logged out
 验证码已过期|the code has expired  超出每日限额|the daily limit is exceeded  名称已存在|the name already exists  域名无法解析|the domain cannot be resolved
 """)
+ADVICE = _terms("""
+请重试|please try again  请重新输入|please enter it again  请稍后再试|please try again later  请检查后重试|please check and try again  请联系客服|please contact support
+请检查网络|please check your network  请重新登录|please log in again  请更换文件|please choose another file  请充值后再试|please top up and try again
+""")
 NOTES = _terms("""
 请检查网络设置后重试|Check your network and try again  请稍后再试|Please try again later  是否保存更改？|Save your changes?
 此操作无法撤销|This cannot be undone  操作已成功完成|Completed successfully  您的设置已保存|Your settings were saved  请输入完整信息|Please fill in all fields
@@ -155,7 +159,7 @@ LABELS = tuple(
 )
 
 _GROUPS = (
-    CONFIRM, CANCEL, ACTIONS, REASONS, NOTES, PAGES, FIELDS, ROWS, TABS, FEATURES, BADGES, ADJECTIVES, TITLES, SERIES, *LABELS,
+    CONFIRM, CANCEL, ACTIONS, REASONS, ADVICE, NOTES, PAGES, FIELDS, ROWS, TABS, FEATURES, BADGES, ADJECTIVES, TITLES, SERIES, *LABELS,
 )  # fmt: skip
 
 

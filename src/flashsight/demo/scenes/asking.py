@@ -10,6 +10,7 @@ from flashsight.demo.scenes.questions import LANGUAGES, ask
 from flashsight.demo.vocabulary import Term
 
 PAIRS = 6
+MAX_READ = 110  # characters that one answer reads aloud
 
 NOTHING: dict[str, Term] = {
     "error": Term("没有报错。", "There is no error."),
@@ -67,6 +68,13 @@ class Facts:
     ) -> None:
         """Say the answer to a question; `weight` tells how often it is asked beside the others."""
         self._facts.append(_Fact(key, answer, skill or self.skill, x or Term("", ""), weight))
+
+    def read(self, text: str, *, weight: float = 1.0) -> None:
+        """Say what is written in the picture, unless it is more than an answer should hold."""
+        if not text:
+            self.lack("read", weight=weight / 2)
+        elif len(text) <= MAX_READ:
+            self.add("read", same(text), weight=weight, skill="read")
 
     def lack(self, *keys: str, weight: float = 0.3) -> None:
         """Say that the picture has none of these things."""

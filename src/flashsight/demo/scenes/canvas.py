@@ -78,6 +78,7 @@ class Canvas:
         self.picture = Image.new("RGB", (self.width, self.height), background)
         self.pen = ImageDraw.Draw(self.picture)
         self._places = material.character_index
+        self._lines: list[tuple[float, float, str]] = []
         grid = (self.height // PATCH, self.width // PATCH)
         self._char, self._icon, self._colour = (np.zeros(grid, np.int16) for _ in range(3))
 
@@ -120,6 +121,7 @@ class Canvas:
     def text(self, x: float, y: float, text: str, type: Type, fill: Rgb) -> float:
         """Write one line whose top left corner is (x, y); return its width in pixels."""
         start, baseline = x, y + type.size * _BASELINE
+        self._lines.append((y + type.size / 2, x, text))
         for font, chars in groupby(text, type.font):
             run = "".join(chars)
             self.pen.text((x, baseline), run, fill=fill, font=font.face(type.size), anchor="ls")
@@ -129,6 +131,16 @@ class Canvas:
                     self._label_char(char, (x, y, x + advance, y + type.size))
                 x += advance
         return x - start
+
+    def written(self) -> str:
+        """Every line that was written, from top to bottom and from left to right."""
+        rows: list[list[tuple[float, float, str]]] = []
+        for line in sorted(self._lines):
+            if rows and line[0] - rows[-1][0][0] < 8:
+                rows[-1].append(line)
+            else:
+                rows.append([line])
+        return "\n".join(text for row in rows for _, _, text in sorted(row, key=lambda line: line[1]))
 
     def centred_text(self, box: Box, text: str, type: Type, fill: Rgb) -> None:
         """Write one line in the middle of a box."""

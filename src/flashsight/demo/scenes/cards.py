@@ -362,4 +362,5 @@ class Card:
             offer = draw_offer(rng, canvas, offer, material, split, ground)
         facts = Facts("card")
         tell_offer(facts, offer)
+        facts.read(canvas.written(), weight=0.8)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))

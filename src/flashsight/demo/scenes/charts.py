@@ -14,7 +14,7 @@ from flashsight.demo.scenes.asking import Facts, listed, same
 from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed, pick_type
 from flashsight.demo.scenes.colours import near
 from flashsight.demo.scenes.paper import DARKS, LIGHTS, ink
-from flashsight.demo.vocabulary import Language, Term
+from flashsight.demo.vocabulary import COLOURS, Language, Term
 
 Kind = Literal["bars", "rows", "line", "pie"]
 KINDS: dict[Kind, Term] = {
@@ -225,6 +225,7 @@ def tell_series(facts: Facts, series: Series) -> None:
     facts.add("smallest", named(low), weight=2.5)
     facts.add("labels", listed(list(series.labels)), weight=1)
     facts.add("chart_kind", KINDS[series.kind], weight=1)
+    facts.add("what", KINDS[series.kind], weight=0.6)
     if series.title:
         facts.add("chart_title", same(series.title), weight=1.5)
     else:
@@ -275,7 +276,8 @@ class Chart:
         type_ = self._type(rng, material, split, series, canvas.width)
         strong = ink(rng, ground)
         names = [name for name in PALETTE if abs(luminance(near(rng, name, 0)) - luminance(ground)) > 30]
-        one = near(rng, rng.choice(names[:6]))
+        one_name = rng.choice(names[:6])
+        one = near(rng, one_name)
         is_plain = series.kind != "pie" and rng.random() < 0.55
         colours = tuple(
             one if is_plain else near(rng, names[number % len(names)]) for number in range(len(series.values))
@@ -295,6 +297,9 @@ class Chart:
             (_lying if series.kind == "rows" else _columns)(rng, canvas, series, box, look)
         facts = Facts("chart")
         tell_series(facts, series)
+        facts.read(canvas.written(), weight=0.5)
+        if is_plain or series.kind == "line":
+            facts.add("colour", COLOURS[one_name].name, weight=0.6)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
 
     def _type(self, rng: random.Random, material: Material, split: Split, series: Series, width: int) -> Type:

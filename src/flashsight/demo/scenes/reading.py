@@ -64,6 +64,7 @@ class Reading:
         facts = Facts("read")
         text = Term("\n".join(lines), "\n".join(lines))
         facts.add("read", text, weight=4)
+        facts.add("what", Term("一段文字", "some text"), weight=0.4)
         facts.add("count_lines", listed([str(len(lines))]), weight=0.4)
         for number, line in enumerate(lines):
             if number < len(ORDINALS):

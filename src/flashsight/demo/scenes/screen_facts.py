@@ -74,6 +74,7 @@ def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) 
     """Say everything that is true of a screen."""
     facts.add("describe", _describe(screen), weight=2)
     facts.add("kind", KINDS[screen.kind], weight=0.5)
+    facts.add("what", KINDS[screen.kind], weight=0.4)
     _tell_buttons(facts, rng, screen)
     if screen.title:
         facts.add("title", same(screen.title), weight=2.5)

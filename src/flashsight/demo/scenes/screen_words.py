@@ -96,10 +96,14 @@ def an_error(rng: random.Random, material: Material, split: Split, language: Lan
             if split_of(text) == split:
                 break
         return text
-    if roll < 0.6:
+    if roll < 0.58:
+        comma = "，" if language == "zh" else ", "
+        text = rng.choice(words.REASONS)[language] + comma + rng.choice(words.ADVICE)[language]
+        return text[0].upper() + text[1:]
+    if roll < 0.7:
         text = rng.choice(words.REASONS)[language]
         return text[0].upper() + text[1:]
-    if roll < 0.68:
+    if roll < 0.77:
         code = rng.choice((404, 500, 502, 503, 403, 401, 408, 1001, 20001, rng.randint(100, 9999)))
         return f"{'错误代码' if language == 'zh' else 'Error code'} {code}"
     return _short(rng, material, split, language, 16)

@@ -338,4 +338,5 @@ class Ui:
         screen = draw_screen(rng, canvas, a_screen(rng, material, split), theme, material)
         facts = Facts("ui")
         tell_screen(facts, rng, screen, theme)
+        facts.read(canvas.written(), weight=0.8)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
