@@ -21,7 +21,7 @@ WEIGHTS: Mapping[Scene, float] = {
     OneIcon(): 12,
     Photo(): 5,
     ManyIcons(): 6,
-    Reading(): 14,
+    Reading(): 16,
     Chart(): 9,
     Nothing(): 3,
     TwoDrawings(): 2,

@@ -6,14 +6,15 @@ import random
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import Sample, Split
-from flashsight.demo.scenes.asking import Facts, listed, same
+from flashsight.demo.scenes.asking import MAX_READ, Facts, listed, same
 from flashsight.demo.scenes.canvas import Canvas, Type, luminance, pick_type
 from flashsight.demo.scenes.paper import any_colour, backdrop, ink, paper
 from flashsight.demo.vocabulary import Term
 
 ASCII = "abcdefghijkmnopqrstuvwxyzABCDEFGHIJKLMNPQRSTUVWXYZ0123456789-._@"
 ORDINALS = "一二三四五六七八九十"
-MAX_ANSWER = 90  # characters that one answer may read
+LIMITS = (30, 90, 90, 280)  # characters on a page; the fullest ones are only asked line by line
+MAX_LINES = 16
 
 
 def random_text(rng: random.Random, material: Material, split: Split, length: int) -> str:
@@ -52,7 +53,7 @@ class Reading:
     name = "reading"
 
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
-        """Lines that hold at most MAX_ANSWER characters together."""
+        """Lines that hold at most one of LIMITS characters together."""
         ground = paper(rng, 0.25) if rng.random() < 0.85 else any_colour(rng)
         canvas = Canvas(material, size, ground)
         if 70 < luminance(ground) < 190:
@@ -63,22 +64,25 @@ class Reading:
         lines = self._write(rng, canvas, material, split, pick_type(rng, material, split, text_size(rng)), ground)
         facts = Facts("read")
         text = Term("\n".join(lines), "\n".join(lines))
-        facts.add("read", text, weight=4)
+        if len(text.zh) <= MAX_READ:
+            facts.add("read", text, weight=4)
+            facts.add("describe", self._described(lines), weight=0.5)
         facts.add("what", Term("一段文字", "some text"), weight=0.4)
         facts.add("count_lines", listed([str(len(lines))]), weight=0.4)
         for number, line in enumerate(lines):
             if number < len(ORDINALS):
-                facts.add("line", same(line), x=Term(ORDINALS[number], str(number + 1)), weight=1.5)
-        facts.add(
-            "describe",
-            Term(
-                f"图中有{len(lines)}行文字：{' '.join(lines)}",
-                f"The picture shows {len(lines)} lines of text: {' '.join(lines)}",
-            ),
-            weight=0.5,
-        )
+                facts.add(
+                    "line",
+                    same(line),
+                    x=Term(rng.choice((ORDINALS[number], str(number + 1))), str(number + 1)),
+                    weight=1.5,
+                )
         facts.lack("buttons", "price" if "¥" not in text.zh and "$" not in text.zh else "buttons", "error", weight=0.1)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+
+    def _described(self, lines: list[str]) -> Term:
+        said = " ".join(lines)
+        return Term(f"图中有{len(lines)}行文字：{said}", f"The picture shows {len(lines)} lines of text: {said}")
 
     def _write(
         self,
@@ -92,14 +96,14 @@ class Reading:
         lines: list[str] = []
         y, left = rng.uniform(4, 60), rng.uniform(6, 40)
         fill, pitch, is_centred = ink(rng, ground), rng.uniform(1.25, 2.2), rng.random() < 0.25
-        used = 0
-        while y + type.size * 1.2 < canvas.height and len(lines) < 9:
+        used, limit = 0, rng.choice(LIMITS)
+        while y + type.size * 1.2 < canvas.height and len(lines) < MAX_LINES:
             text = random_text(rng, material, split, rng.randint(2, 16)).strip()
             parts = canvas.wrapped(text, type, canvas.width - left - 8)
             if (
                 not parts
                 or any(type.width(part) > canvas.width - left - 4 for part in parts)
-                or used + len(text) > MAX_ANSWER
+                or used + len(text) > limit
             ):
                 if used:
                     break
@@ -110,7 +114,7 @@ class Reading:
             lines.append(part)
             used += len(part)
             y += type.size * pitch
-            if rng.random() < 0.12:
+            if rng.random() < 0.12 and limit < LIMITS[-1]:
                 break
             if rng.random() < 0.1:
                 type = pick_type(rng, material, split, text_size(rng))
