@@ -95,6 +95,7 @@ def test_stats_come_last_and_not_into_the_answer(shell: Shell, service: str, red
         (("{picture}", "--api-key", "secret-key"), 2, "--api-key is for a running server"),
         (("{picture}", "--url", "http://127.0.0.1:9"), 4, "no server answers at http://127.0.0.1:9"),
         (("{picture}", "--model-path", "nowhere"), 1, "nowhere"),
+        (("{picture}", "--media-root", "nowhere"), 2, "media_root 'nowhere' is no folder"),
     ],
 )
 def test_a_fault_is_one_sentence_with_its_own_exit_status(

@@ -14,7 +14,7 @@ from rich.text import Text
 from flashsight.cli.options import takes_settings
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.settings import SETTINGS, Effective
-from flashsight.core.telemetry import configure_logging
+from flashsight.core.telemetry import configure_logging, get_log
 
 if TYPE_CHECKING:
     from flashsight.launcher.build import LocalParts
@@ -48,7 +48,10 @@ def serve(
     server, key = with_key(effective.config.server)
     listening = socket.socket(fileno=listen_fd) if listen_fd is not None else listen(server.host, server.port)
     urls = reachable_urls(server.host, int(listening.getsockname()[1]))
-    watcher = _Terminal(urls, key) if sys.stderr.isatty() or listen_fd is None else _Silent()
+    get_log(__name__).info("listening", addresses=urls)
+    watcher = _Terminal(urls, key) if sys.stderr.isatty() else _Log()
+    if key is not None and not sys.stderr.isatty():
+        show_key(key)
     run_service(replace(effective.config, server=server), listening, watcher)
 
 
@@ -69,8 +72,8 @@ class _Terminal:
         show_addresses(self._urls, self._key)
 
 
-class _Silent:
-    """The log is all there is to say."""
+class _Log:
+    """Nobody watches: the log is all there is to say."""
 
     def entered(self, phase: str, seconds: float) -> None:
         """The log says it."""
@@ -85,7 +88,13 @@ def show_addresses(urls: list[str] | tuple[str, ...], key: str | None) -> None:
     for url in urls:
         say.print(f"  page 网页 {url}/    API 接口 {url}/v1", style="bold")
     if key is not None:
-        say.print(f"  API key 密钥 {key}   (others reach this address 其他机器可访问; --open asks for none 不需要密钥)")
+        show_key(key)
+
+
+def show_key(key: str) -> None:
+    """Print the key that was made: the only place where it is told."""
+    reason = "others reach this address 其他机器可访问; --open asks for none 不需要密钥"
+    to_stderr().print(f"  API key 密钥 {key}   ({reason})")
 
 
 def _start_in_background(effective: Effective, *, numbered: bool) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flashsight.core.config import Config, ModelConfig
-from flashsight.core.errors import CheckpointError
+from flashsight.core.errors import CheckpointError, ConfigError
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.device import measure_memory
 from flashsight.engine.engine import Engine
@@ -51,6 +51,9 @@ def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalPa
 
     Raises CheckpointError or ConfigError with the way out.
     """
+    root = config.media.media_root
+    if root is not None and not root.is_dir():
+        raise ConfigError(f"media_root {str(root)!r} is no folder; name one that exists", param="media_root")
     enter("checking the model's files")
     check_files(config.model)
     enter("reading weights")

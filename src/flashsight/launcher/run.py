@@ -157,7 +157,13 @@ class _Loader:
         self._readiness.open(
             Serving(chat=chat, plan=parts.plan.as_dict, snapshot=lambda: parts.engine.snapshot().numbers(), about=about)
         )
-        _log.info("ready", seconds=round(self._seconds(), 2), weight_bytes=parts.plan.weight_bytes)
+        _log.info(
+            "ready",
+            seconds=round(self._seconds(), 2),
+            device=parts.plan.device.name,
+            weight_bytes=parts.plan.weight_bytes,
+            planned_bytes=parts.plan.used_bytes,
+        )
         self._watcher.opened(parts, self._seconds())
 
     def _enter(self, phase: str) -> None:
