@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import get_args
 
@@ -45,10 +46,22 @@ TOKENIZER_SAMPLES = 3000
 
 
 def drawn(material: Material, split: Split, seed: str) -> Iterator[Sample]:
-    """Samples without end. Equal seeds and material give equal samples; the split keeps its own fonts and concepts."""
+    """Samples without end. Equal seeds and material give equal samples; the split keeps its own fonts and concepts.
+
+    A picture that a scene cannot draw is passed over, since one in a million must not end a run of millions; when more
+    than one in a thousand fails, the scene's own error goes through.
+    """
     chance = random.Random(f"{split} {seed}")
-    while True:
-        yield draw_sample(chance, material, split)
+    num_failed = 0
+    for number in count(1):
+        try:
+            sample = draw_sample(chance, material, split)
+        except (ArithmeticError, LookupError, ValueError):
+            num_failed += 1
+            if num_failed > 3 + number / 1000:
+                raise
+            continue
+        yield sample
 
 
 def make_tokenizer(material: Path, out: Path = NANO) -> int:

@@ -24,6 +24,7 @@ from flashsight.demo.ring import Arrays, Ring
 from flashsight.demo.together import Company
 from flashsight.models.glm4v.config import Glm4vConfig
 from flashsight.models.glm4v.model import Glm4v, set_dtype
+from flashsight.models.glm4v.text import Block
 
 ALONE = Company(0, 1)
 AHEAD = 3
@@ -77,9 +78,20 @@ def build(
     objective = Objective(model, PatchHeads(config.vision.hidden_size, num_classes), num_skills).to(device)
     if device.type == "cuda":
         set_dtype(objective, torch.bfloat16)
-        for block in (*model.text.blocks, *model.vision.blocks):
-            block.compile(dynamic=True)
+        compile_blocks(model)
     return objective.train()
+
+
+def compile_blocks(model: Glm4v) -> None:
+    """Compile the blocks for any number of patches and tokens; blocks of one kind share one compiled form.
+
+    So no block may know its number: attention in training has no cache and needs none.
+    """
+    for block in model.text.blocks:
+        assert isinstance(block, Block)
+        block.layer = 0
+    for block in (*model.text.blocks, *model.vision.blocks):
+        block.compile(dynamic=True)
 
 
 class Feed:
@@ -115,8 +127,11 @@ class Feed:
         self._thread.join(timeout=10)
 
     def _fetch(self) -> None:
-        stream = torch.cuda.Stream() if self._device.type == "cuda" else None
         try:
+            stream = None
+            if self._device.type == "cuda":
+                torch.cuda.set_device(self._device)  # each thread has its own
+                stream = torch.cuda.Stream()
             while not self._is_closed.is_set():
                 with self._ring.next() as arrays:
                     batch = self._upload(arrays, stream)
