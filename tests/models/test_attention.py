@@ -98,6 +98,19 @@ def test_a_picture_attends_to_itself_alone(sizes: list[int]) -> None:
         torch.testing.assert_close(o, textbook(*parts, is_causal=False), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("sizes", [[5], [4, 4, 4], [3, 8, 1], [300, 300]], ids=str)
+def test_bfloat16_pictures_on_a_cpu_equal_exact_attention_within_its_rounding(sizes: list[int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    q, k, v = (torch.randn(sum(sizes), 3, 64, generator=generator).bfloat16() for _ in range(3))
+    cu_patches = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+    with torch.inference_mode():
+        o_PHD = SdpaPictures()(q, k, v, cu_patches).split(sizes)
+    for o, *parts in zip(o_PHD, q.split(sizes), k.split(sizes), v.split(sizes), strict=True):
+        q_HPD, k_HPD, v_HPD = (part.double().transpose(0, 1) for part in parts)
+        exact = torch.softmax(q_HPD @ k_HPD.mT / 8, dim=-1) @ v_HPD
+        assert float((o.double().transpose(0, 1) - exact).norm() / exact.norm()) < 0.01
+
+
 def test_a_step_writes_its_own_slots_and_no_other() -> None:
     cache = new_cache()
     before = cache.k.clone()

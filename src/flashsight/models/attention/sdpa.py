@@ -16,6 +16,9 @@ from torch import Tensor
 
 from flashsight.models.attention.layout import Attend, KVCache, Span, StepLayout
 
+ROWS_AT_ONCE = 256
+"""Query rows whose scores are held at once where attention is not fused."""
+
 
 class SdpaPictures:
     """Full attention inside each picture; pictures of one size go as one batch."""
@@ -161,7 +164,22 @@ class _SdpaStep:
 def _attend_batch(q_PHD: Tensor, k_PHD: Tensor, v_PHD: Tensor, num: int) -> Tensor:
     """Return o_PHD of `num` pictures of one size."""
     q, k, v = (x.unflatten(0, (num, -1)).transpose(1, 2) for x in (q_PHD, k_PHD, v_PHD))
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(0, 1)
+    if q.device.type == "cpu" and q.dtype is torch.bfloat16 and not torch.is_grad_enabled():
+        o = _attend_by_products(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(0, (num, -1))
+    else:
+        o = F.scaled_dot_product_attention(q, k, v)
+    return o.transpose(1, 2).flatten(0, 1)
+
+
+def _attend_by_products(q_HPD: Tensor, k_HPD: Tensor, v_HPD: Tensor) -> Tensor:
+    """Return o_HPD as softmax(q k) v in plain matrix products, some rows at a time so that the scores stay in cache.
+
+    On a CPU with bfloat16 products this takes less than half the time of torch's fused kernel. Scores are rounded to
+    bfloat16, as the unfused attention of most libraries does.
+    """
+    k_HDP = (k_HPD * q_HPD.shape[-1] ** -0.5).transpose(1, 2)
+    rows = (torch.bmm(torch.softmax(torch.bmm(q, k_HDP), dim=-1), v_HPD) for q in q_HPD.split(ROWS_AT_ONCE, dim=1))
+    return torch.cat(tuple(rows), dim=1)
 
 
 def _mask(is_seen: Tensor, cache: KVCache) -> Tensor:
