@@ -184,8 +184,9 @@ def _attend_by_products(q_HPD: Tensor, k_HPD: Tensor, v_HPD: Tensor) -> Tensor:
 
 def _mask(is_seen: Tensor, cache: KVCache) -> Tensor:
     """Return what is added to scores: made once a step, where a mask of booleans would be turned into it per layer."""
-    mask = torch.zeros(is_seen.shape, dtype=cache.k.dtype, device=cache.k.device)
-    return mask.masked_fill_(~is_seen.to(mask.device), -torch.inf)
+    mask: Tensor = torch.zeros(is_seen.shape, dtype=cache.k.dtype, device=cache.k.device)
+    mask.masked_fill_(~is_seen.to(mask.device), -torch.inf)
+    return mask
 
 
 def _slots(span: Span, block_size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
