@@ -90,8 +90,14 @@ make_environment() {
 }
 
 wanted_stamp() {
-  { printf '%s\n' "$here"; cat "$here/constraints.txt" "$here/pyproject.toml"; "$venv/bin/python" -V; } |
+  { cat "$here/constraints.txt" "$here/pyproject.toml"; "$venv/bin/python" -V; } |
     "$venv/bin/python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
+}
+
+# An environment that was named, is complete and was not made by this folder's start.sh.
+is_lent() {
+  [ -n "${FLASHSIGHT_VENV:-}" ] && { [ ! -f "$stamp" ] || [ "$(tail -n 1 "$stamp")" != "$here" ]; } &&
+    "$venv/bin/python" -c 'import torch, fastapi, typer' 2>/dev/null
 }
 
 pip_install() {
@@ -105,11 +111,11 @@ install_dependencies() {
   began=$SECONDS
   local wanted
   wanted="$(wanted_stamp)"
-  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted"$'\n'"$here" ]; then
     say 3 "dependencies 依赖" "unchanged 无变化"
     return
   fi
-  if [ -n "${FLASHSIGHT_VENV:-}" ] && [ ! -f "$stamp" ] && "$venv/bin/python" -c 'import torch, fastapi, typer' 2>/dev/null; then
+  if is_lent; then
     say 3 "dependencies 依赖" "the environment is used as it is 按现状使用"
     return
   fi
@@ -123,7 +129,7 @@ install_dependencies() {
     pip_install -c "$constraints" "$(grep '^torch==' "$here/constraints.txt")"
   fi
   pip_install -c "$constraints" -e "$here"
-  printf '%s\n' "$wanted" >"$stamp"
+  printf '%s\n%s\n' "$wanted" "$here" >"$stamp"
   say 3 "dependencies 依赖" "installed, nothing compiled 已安装,无需编译"
 }
 
