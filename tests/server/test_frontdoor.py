@@ -18,7 +18,9 @@ from tests.server.scripted import saying
 from tests.server.support import MODEL, House, LiveHouse, encoded
 
 KEY = "a-good-key-1"
-PUBLIC = {"/health", "/ready"}
+DOCS = {"", "/index.html", "/docs.css", "/docs.js"}
+DOCS |= {f"/vendor/swagger-ui{end}" for end in ("-bundle.js", "-bundle.LICENSE.txt", ".css")}
+PUBLIC = {"/health", "/ready"} | {f"/docs{path}" for path in DOCS}
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}
 
 
@@ -68,7 +70,7 @@ def test_every_route_but_the_public_ones_wants_a_key(keyed: LiveHouse, page: Pat
                 assert method == "HEAD" or code_of(response) == "invalid_api_key"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", "/docs", "/redoc", "/.secret", "/js/../.secret", "/health/x"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/docs/", "/redoc", "/.secret", "/js/../.secret", "/health/x"])
 def test_what_is_not_there_wants_a_key_too(keyed: LiveHouse, path: str):
     assert keyed.http.get(path).status_code == 401
     response = keyed.http.get(path, headers=bearer(KEY))

@@ -44,3 +44,11 @@ def test_the_page_holds_nothing_that_its_own_policy_would_stop(http: httpx2.Clie
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|<style", html)
     assert "http://" not in html.replace("http://www.w3.org", "")
     assert "https://" not in html
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_a_packed_file_arrives_whole_for_whoever_can_unpack_and_who_cannot(http: httpx2.Client, coding: str):
+    answer = http.get("/docs/vendor/swagger-ui.css", headers={"Accept-Encoding": coding})
+    assert answer.headers.get("content-encoding", "identity") == coding
+    assert answer.headers["content-type"].startswith("text/css")
+    assert answer.text.startswith(".swagger-ui")

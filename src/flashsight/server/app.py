@@ -22,7 +22,7 @@ from flashsight.server.fields import FIELDS
 from flashsight.server.frontdoor import Capped, Guarded, Named
 from flashsight.server.metrics import Metrics
 from flashsight.server.operations import add_operations
-from flashsight.server.page import page_endpoint, read_page
+from flashsight.server.page import DOCS_FOLDER, page_endpoint, read_page
 from flashsight.server.protocol import ChatBody
 from flashsight.service import Readiness
 
@@ -39,14 +39,14 @@ def build_app(
     config: body limit and CORS origins are read here; host and port are the launcher's business.
     access: AccessPolicy(config.api_keys, is_open=config.open).
     metrics: the same object that ChatService has as an observer.
-    page: the folder with index.html, public as it is; None serves the API only.
+    page: the folder with index.html, public as it is; None serves the API only, with /docs.
     """
     app = FastAPI(title="FlashSight", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     add_operations(app, readiness, metrics)
     app.add_api_route(
         CHAT_PATH, chat_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response, openapi_extra={}
     )
-    files = read_page(page) if page is not None else {}
+    files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
     _handle_errors(app)
