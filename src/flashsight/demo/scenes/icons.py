@@ -64,7 +64,7 @@ def visible_colours(ground: Rgb) -> list[int]:
 
 
 _UPRIGHT = frozenset({"图标", "手势", "文具", "乐器", "电子数码", "建筑", "交通工具"})
-_LETTERED = frozenset({"stop sign", "parking sign", "calendar", "newspaper", "police car", "ambulance", "VIP", "bus"})
+_LETTERED = frozenset({"stop sign", "parking sign", "calendar", "newspaper", "police car", "ambulance", "bus"})
 
 
 def turned(rng: random.Random, sprite: Sprite) -> Sprite:
