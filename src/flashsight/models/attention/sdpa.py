@@ -165,7 +165,7 @@ def _attend_batch(q_PHD: Tensor, k_PHD: Tensor, v_PHD: Tensor, num: int) -> Tens
     """Return o_PHD of `num` pictures of one size."""
     q, k, v = (x.unflatten(0, (num, -1)).transpose(1, 2) for x in (q_PHD, k_PHD, v_PHD))
     if q.device.type == "cpu" and q.dtype is torch.bfloat16 and not torch.is_grad_enabled():
-        o = _attend_by_products(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(0, (num, -1))
+        o: Tensor = _attend_by_products(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1)).unflatten(0, (num, -1))
     else:
         o = F.scaled_dot_product_attention(q, k, v)
     return o.transpose(1, 2).flatten(0, 1)
