@@ -232,3 +232,10 @@ def test_the_mix_draws_every_kind_of_picture(material: Material) -> None:
         if seen == set(SCENES):
             break
     assert seen == set(SCENES)
+
+
+def test_no_screen_is_blank(material: Material, written: list[tuple[str, bool]]) -> None:
+    for seed in range(150):
+        written.clear()
+        SCENES["ui"].draw(random.Random(seed), material, (448, 448), "train")
+        assert written

@@ -70,7 +70,7 @@ PAGES = _terms("""
 """)
 FIELDS = _terms("""
 用户名|User name  密码|Password  手机号|Phone  邮箱|Email  验证码|Code  姓名|Name  地址|Address  公司|Company  昵称|Nickname  城市|City
-身份证号|ID number  银行卡号|Card number  备注|Note  标题|Title  金额|Amount  日期|Date  部门|Department  邮编|Postcode  确认密码|Confirm password
+身份证号|ID number  银行卡号|Card number  备注|Note  金额|Amount  日期|Date  部门|Department  邮编|Postcode  确认密码|Confirm password
 """)
 VALUES = [
     "zhangwei",

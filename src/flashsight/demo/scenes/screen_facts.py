@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from flashsight.demo.material import words
 from flashsight.demo.scenes.asking import NOTHING, Facts, listed, same
 from flashsight.demo.scenes.screen_words import KINDS, Button, Screen
 from flashsight.demo.scenes.widgets import Theme
@@ -68,6 +69,9 @@ def _tell_buttons(facts: Facts, rng: random.Random, screen: Screen) -> None:
     facts.add("disabled", listed(disabled) if disabled else NOTHING["disabled"], weight=1.5 if disabled else 0.6)
     facts.add("count_buttons", same(str(len(buttons))), weight=0.4)
     facts.add("has_button", Term("有", "Yes"), x=same(rng.choice(buttons).text), weight=0.3)
+    other = rng.choice(words.CONFIRM + words.CANCEL)[screen.language]
+    if other not in [button.text for button in buttons]:
+        facts.add("has_button", Term("没有", "No"), x=same(other), weight=0.3)
 
 
 def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) -> None:

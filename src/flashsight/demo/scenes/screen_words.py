@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flashsight.demo.material import words
@@ -11,7 +11,7 @@ from flashsight.demo.material.opened import Material, split_of
 from flashsight.demo.sample import Split
 from flashsight.demo.vocabulary import Language, Term
 
-Kind = Literal["dialog", "form", "list", "result", "sheet", "page", "banner"]
+Kind = Literal["dialog", "form", "list", "result", "sheet", "page", "banner", "toast"]
 KINDS: dict[Kind, Term] = {
     "dialog": Term("对话框", "a dialog"),
     "form": Term("表单页面", "a form"),
@@ -20,6 +20,7 @@ KINDS: dict[Kind, Term] = {
     "sheet": Term("底部弹出菜单", "a bottom sheet"),
     "page": Term("普通页面", "a page"),
     "banner": Term("带提示条的页面", "a page with a banner"),
+    "toast": Term("带浮动提示的页面", "a page with a toast"),
 }
 SHARES: dict[Kind, float] = {
     "dialog": 4,
@@ -29,6 +30,7 @@ SHARES: dict[Kind, float] = {
     "sheet": 0.8,
     "page": 1,
     "banner": 1.2,
+    "toast": 0.9,
 }
 
 
@@ -140,16 +142,16 @@ def a_screen(rng: random.Random, material: Material, split: Split) -> Screen:
     """A screen of any kind that says what such screens say."""
     kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
     language: Language = rng.choice(("zh", "zh", "en"))
-    error_share = {"list": 0.05, "sheet": 0.0, "page": 0.2, "banner": 0.75}.get(kind, 0.5)
+    error_share = {"list": 0.05, "sheet": 0.0, "page": 0.2, "banner": 0.75, "toast": 0.7}.get(kind, 0.5)
     error = an_error(rng, material, split, language) if rng.random() < error_share else None
     fields = rng.sample(words.FIELDS, rng.randint(1, 4)) if kind == "form" else []
-    rows = rng.sample(words.ROWS, rng.randint(2, 6)) if kind in ("list", "page") else []
+    rows = rng.sample(words.ROWS, rng.randint(2, 6)) if kind in ("list", "page", "toast") else []
     has_switches = rng.random() < 0.5
     has_message = kind in ("dialog", "result", "page", "banner") and rng.random() < 0.65
     count = {"dialog": rng.choice((1, 2, 2, 2, 3)), "sheet": rng.randint(2, 5), "list": rng.choice((0, 0, 1))}.get(
         kind, rng.choice((0, 1, 1, 2, 2, 3))
     )
-    return Screen(
+    screen = Screen(
         kind,
         language,
         title=_title(rng, material, split, language, error) if rng.random() < 0.92 else None,
@@ -162,3 +164,5 @@ def a_screen(rng: random.Random, material: Material, split: Split) -> Screen:
         if kind in ("list", "page") and rng.random() < 0.4 else (),
         buttons=some_buttons(rng, material, split, language, count),
     )  # fmt: skip
+    says_something = screen.title or screen.message or screen.error or screen.rows or screen.fields or screen.buttons
+    return screen if says_something else replace(screen, title=rng.choice(words.PAGES)[language])

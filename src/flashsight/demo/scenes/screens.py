@@ -25,6 +25,8 @@ from flashsight.demo.scenes.widgets import (
 )
 from flashsight.demo.vocabulary import CONCEPTS
 
+FLOATING = ("banner", "toast")  # kinds whose error has a place of its own
+
 
 @dataclass(slots=True)
 class _Page:
@@ -112,6 +114,22 @@ def _error(page: _Page, screen: Screen) -> Screen:
     for number, line in enumerate(lines):
         page.canvas.text(start, page.top + inset / 2 + number * size * 1.3, line, theme.type, colour)
     page.top += height + page.gap
+    return screen
+
+
+def _toast(page: _Page, screen: Screen) -> Screen:
+    """A small box near the bottom edge that says the error on one line."""
+    theme, rng, canvas = page.theme, page.rng, page.canvas
+    height = theme.type.size * rng.uniform(1.7, 2.2)
+    if screen.error is None or theme.type.width(screen.error) + 32 > page.width:
+        return replace(screen, error=None)
+    half = theme.type.width(screen.error) / 2 + 16
+    middle, bottom = canvas.width / 2, page.bottom - rng.uniform(0, 20)
+    fill = rng.choice((mixed(theme.surface, theme.strong, 0.85), (50, 52, 56), theme.warning))
+    box = (middle - half, bottom - height, middle + half, bottom)
+    canvas.rounded(box, rng.choice((4, 10, 99)), fill)
+    canvas.centred_text(box, screen.error, theme.type, theme.on(fill))
+    page.bottom = bottom - height - page.gap
     return screen
 
 
@@ -307,22 +325,26 @@ def draw_screen(rng: random.Random, canvas: Canvas, screen: Screen, theme: Theme
     screen = _tabs(page, screen)
     if screen.kind == "banner":
         screen = _error(page, screen)
+    if screen.kind == "toast":
+        screen = _toast(page, screen)
     if screen.kind == "result":
         page.is_centred = True
         if rng.random() < 0.8:
             _sign(page, screen, material)
     screen = _header(page, screen)
-    error_first = screen.kind != "banner" and rng.random() < 0.5
+    error_first = screen.kind not in FLOATING and rng.random() < 0.5
     low = rng.random() < 0.5
     if low:
         screen = _buttons(page, screen, low=True)
-    if error_first and screen.kind != "banner":
+    if error_first:
         screen = _error(page, screen)
     screen = _message(page, screen)
     screen = _fields(page, screen)
     screen = _rows(page, screen)
-    if not error_first and screen.kind != "banner":
+    if not error_first and screen.kind not in FLOATING:
         screen = _error(page, screen)
+    if screen.kind in FLOATING and screen.error is None:
+        screen = replace(screen, kind="page")
     return screen if low else _buttons(page, screen, low=False)
 
 
