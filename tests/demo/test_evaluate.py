@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flashsight.demo.card import model_card
 from flashsight.demo.evaluate import edit_distance, failures, score, table, wilson
 from flashsight.demo.sample import Pair, Sample
 from tests.demo import small
@@ -40,6 +41,15 @@ def test_each_skill_gets_its_own_measure() -> None:
 def test_a_refusal_of_a_plain_question_is_counted() -> None:
     assert report()["false_refusals"] == 0
     assert report((REFUSAL, *SAID[1:]))["false_refusals"] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_the_model_card_states_what_was_measured() -> None:
+    last = {"pictures": 1234567, "seconds": 1080.0, "step": 7000}
+    card = model_card({**report(), "seed": 3}, last, 34_800_000)
+    assert "34.8 million" in card
+    assert "1,234,567 drawn pictures" in card
+    assert "in 18 minutes (7,000 steps)" in card
+    assert table(report()) in card
 
 
 def test_failures_show_truth_and_answer() -> None:

@@ -34,8 +34,8 @@ def test_three_pictures_are_learned_by_heart_in_bfloat16(tmp_path: Path) -> None
     lines = []
     with Ring(batches, num_workers=2, slot_bytes=1 << 20) as ring:
         objective = build(small.config(), small.CLASSES, len(small.SKILLS), 0, torch.device("cuda", 0))
-        schedule = Schedule(seconds=600, warmup_steps=5, peak=3e-3)
-        settings = TrainSettings(folder=tmp_path, schedule=schedule, max_steps=400, log_steps=20, augments=False)
+        schedule = Schedule(seconds=600, warmup_steps=5, peak=1e-3)
+        settings = TrainSettings(folder=tmp_path, schedule=schedule, max_steps=500, log_steps=20, augments=False)
         optimiser = train(objective, ring, small.SKILLS, settings, lambda line: lines.append(json.loads(line)))
     assert lines[-1]["token_accuracy"] > 0.95, lines[-1]
     plain = build(small.config(), small.CLASSES, len(small.SKILLS), 0, torch.device("cpu"))

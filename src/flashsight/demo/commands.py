@@ -36,6 +36,7 @@ from flashsight.demo.tokenizer import build_tokenizer
 from flashsight.demo.train import Report, TrainSettings, build, train
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS
 from flashsight.models.glm4v.config import read_config
+from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
 from flashsight.processing.tokenizer import Tokenizer
 
@@ -151,6 +152,12 @@ def evaluate_checkpoint(path: str, material: Path, out: Path, *, num_samples: in
     wrong = failures(samples, answers, limit=40)
     (out / "failures.json").write_text(json.dumps(wrong, indent=1, ensure_ascii=False), encoding="utf-8")
     return shown
+
+
+def num_parameters(folder: Path) -> int:
+    """How many numbers a checkpoint's model holds."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in Glm4v(read_config(folder)).parameters())
 
 
 def package(shards: Path, card: Path, out: Path = NANO) -> int:

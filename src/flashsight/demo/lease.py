@@ -4,8 +4,8 @@
     python -m flashsight.demo.lease report RUN MATERIAL OUT
 
 `train` runs in a session of its own (setsid), writes RUN/log.jsonl and saves its state every two minutes, so that short
-commands can look at it and carry `report`'s files away: shards of at most 15 MiB, the log, scores and failures. What
-comes back becomes the built-in checkpoint by `flashsight demo package`. Prints nothing.
+commands can look at it and carry away what `report` writes: shards of at most 15 MiB, the log, scores, failures and the
+model card. They become the built-in checkpoint by `flashsight demo package OUT --card OUT/MODEL_CARD.md`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from flashsight.demo.commands import Training, evaluate_checkpoint, export_state, train_nano
+from flashsight.demo.card import write_card
+from flashsight.demo.commands import Training, evaluate_checkpoint, export_state, num_parameters, train_nano
 
 LOG = "log.jsonl"
 
@@ -67,6 +68,7 @@ def _report(chosen: argparse.Namespace) -> None:
         shutil.copyfile(path, chosen.out / path.name)
     if chosen.samples:
         evaluate_checkpoint(str(shards), chosen.material, chosen.out, num_samples=chosen.samples)
+        write_card(chosen.out, chosen.run / LOG, num_parameters(shards))
 
 
 if __name__ == "__main__":
