@@ -19,6 +19,7 @@ from flashsight.demo.material.fetching import drawn_characters
 from flashsight.demo.sample import BUCKETS, PATCH, Sample
 from flashsight.demo.scenes import SCENES, draw_sample
 from flashsight.demo.scenes.canvas import Canvas, pick_type
+from flashsight.demo.scenes.colours import tinted
 from flashsight.demo.scenes.questions import PHRASINGS
 from flashsight.demo.vocabulary import CATEGORIES, COLOURS, CONCEPTS
 
@@ -239,3 +240,13 @@ def test_no_screen_is_blank(material: Material, written: list[tuple[str, bool]])
         written.clear()
         SCENES["ui"].draw(random.Random(seed), material, (448, 448), "train")
         assert written
+
+
+@pytest.mark.parametrize("colour", range(len(COLOURS)))
+def test_a_drawing_given_a_colour_looks_like_it_on_the_whole(material: Material, colour: int) -> None:
+    for seed in range(12):
+        sprite = material.sprite(random.Random(seed), seed * 7, "train")
+        pixels = np.asarray(tinted(random.Random(seed), sprite, colour).picture, np.float32)
+        mean = pixels[..., :3][pixels[..., 3] > 200].mean(0)
+        distances = [float(np.abs(mean - np.array(other.rgb)).sum()) for other in COLOURS]
+        assert colour in sorted(range(len(COLOURS)), key=lambda number: distances[number])[:2]

@@ -7,10 +7,14 @@ import random
 import numpy as np
 from PIL import Image
 
-from flashsight.demo.colour_names import WHITE
+from flashsight.demo.colour_names import BEIGE, BLACK, CYAN, GRAY, ORANGE, PINK, WHITE, YELLOW
 from flashsight.demo.material.opened import Sprite
 from flashsight.demo.scenes.canvas import Rgb
 from flashsight.demo.vocabulary import COLOURS, Language
+
+_NEUTRAL = frozenset({BLACK, WHITE, GRAY})
+# How dark the darkest shade of a colour may be beside it: pale ones soon bear another name.
+_DARKEST = {WHITE: 0.86, BEIGE: 0.84, YELLOW: 0.86, PINK: 0.84, ORANGE: 0.8, GRAY: 0.78, CYAN: 0.7}
 
 
 def spell(colours: tuple[int, ...], language: Language) -> str:
@@ -20,7 +24,10 @@ def spell(colours: tuple[int, ...], language: Language) -> str:
 
 def near(rng: random.Random, colour: int, spread: int = 14) -> Rgb:
     """A colour that still bears the name."""
-    return tuple(min(255, max(0, part + rng.randint(-spread, spread))) for part in COLOURS[colour].rgb)  # type: ignore[return-value]
+    shift = rng.randint(-spread, spread)
+    shifts = [shift + rng.randint(-3, 3) if colour in _NEUTRAL else rng.randint(-spread, spread) for _ in range(3)]
+    red, green, blue = (min(255, max(0, part + shift)) for part, shift in zip(COLOURS[colour].rgb, shifts, strict=True))
+    return red, green, blue
 
 
 def tinted(rng: random.Random, sprite: Sprite, colour: int) -> Sprite:
@@ -36,7 +43,7 @@ def tinted(rng: random.Random, sprite: Sprite, colour: int) -> Sprite:
             np.quantile(grey[np.asarray(alpha) > 128], (0.03, 0.97)) if np.asarray(alpha).max() > 128 else (0, 1)
         )
         shares = np.clip((grey - low) / max(high - low, 0.05), 0, 1)
-        dark, light = base * (0.84 if colour == WHITE else 0.62), base * 0.88 + 30
+        dark, light = base * _DARKEST.get(colour, 0.62), base * 0.88 + 30
     shades = dark + (light - dark) * shares[..., None]
     picture = Image.fromarray(shades.astype(np.uint8))
     picture.putalpha(alpha)
