@@ -25,5 +25,6 @@ format: ## put every file into shape
 	$(python) -m ruff format . && $(python) -m ruff check --fix .
 
 docs: ## write the generated pages
+	$(python) scripts/tree.py
 	$(python) -m flashsight reference cli > .docs.new && mv .docs.new docs/cli.md
 	$(python) -m flashsight reference settings > .docs.new && mv .docs.new docs/settings.md
