@@ -129,6 +129,8 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str, str]] = [
     ({"response_format": {"type": "json_object"}, "ignore_eos": True}, "ignore_eos", "contradicts"),
     ({"thinking": {"type": "on"}}, "thinking.type", "'enabled' or 'disabled'"),
     ({"thinking": {"type": "enabled"}, "reasoning_effort": "none"}, "thinking", "contradict each other"),
+    ({"thinking": {"type": "enabled", "budget_tokens": 1}}, "thinking.budget_tokens", "must be at least 2, got 1"),
+    ({"thinking": {"type": "disabled", "budget_tokens": 9}}, "thinking.budget_tokens", "needs thinking.type 'enabled'"),
     ({"chat_template_kwargs": {"chat_template": "x"}}, "chat_template_kwargs.chat_template", "not a field"),
     ({"messages": []}, "messages", "at least this many entries: 1"),
     ({"messages": "hello"}, "messages", "must be a list"),

@@ -114,7 +114,8 @@ class Sampling:
     """How an answer is drawn: the protocol's own options, already checked against their ranges.
 
     max_tokens None means what the context leaves. temperature 0 is greedy. `stop` strings end the answer and are
-    not part of it. `logit_bias` and `banned_ids` speak of token ids. `seed` None draws a fresh one.
+    not part of it. `logit_bias` speaks of token ids. `seed` None draws a fresh one. `thinking_tokens` bounds the
+    thinking, its two tags counted; None: only max_tokens does.
     """
 
     temperature: float = 0.0
@@ -133,6 +134,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     constraint: Constraint | None = None
+    thinking_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

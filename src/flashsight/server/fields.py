@@ -67,6 +67,8 @@ FIELDS: dict[str, ProtocolField] = {
     "repetition_penalty": ProtocolField("extension", "above 0, at most 10; 1 means off"),
     "ignore_eos": ProtocolField("extension", "go on to max_tokens; for load tests"),
     "structured_outputs": ProtocolField("extension", "exactly one of regex (a pattern) and choice (a list of answers)"),
-    "thinking": ProtocolField("extension", "{'type': 'enabled' | 'disabled'}; the default is disabled"),
+    "thinking": ProtocolField(
+        "extension", "{'type': 'enabled' | 'disabled', 'budget_tokens': 2 or more}; the default is disabled"
+    ),
     "chat_template_kwargs": ProtocolField("extension", "only {'enable_thinking': true | false}"),
 }

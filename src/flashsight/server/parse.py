@@ -121,6 +121,7 @@ def _sampling(body: ChatBody) -> Sampling:
         stop=stop,
         ignore_eos=bool(body.ignore_eos),
         constraint=_constraint(body),
+        thinking_tokens=_thinking_tokens(body),
     )
 
 
@@ -160,6 +161,16 @@ def _thinking(body: ChatBody) -> bool:
     if len(set(said.values())) > 1:
         raise RequestError(f"{' and '.join(said)} contradict each other; send one of them", param=next(iter(said)))
     return next(iter(said.values()), False)
+
+
+def _thinking_tokens(body: ChatBody) -> int | None:
+    if body.thinking is None or body.thinking.budget_tokens is None:
+        return None
+    if body.thinking.type == "disabled":
+        raise RequestError(
+            "thinking.budget_tokens needs thinking.type 'enabled'; leave the budget out", param="thinking.budget_tokens"
+        )
+    return body.thinking.budget_tokens
 
 
 # --- a fault in words ----------------------------------------------------------------------------------------

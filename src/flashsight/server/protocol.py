@@ -170,9 +170,10 @@ class StructuredOutputs(Body):
 
 
 class Thinking(Body):
-    """GLM's own switch."""
+    """GLM's own switch, and how many tokens the thinking may have, its two tags counted."""
 
     type: Literal["enabled", "disabled"]
+    budget_tokens: Annotated[int, Field(ge=2, le=MAX_COUNT)] | None = None
 
 
 class TemplateArguments(Body):

@@ -32,6 +32,7 @@ from flashsight.core.types import (
     TokenSampling,
     Usage,
 )
+from flashsight.processing.bounds import BoundedThinking
 from flashsight.processing.grammar import GrammarCompiler
 from flashsight.processing.processor import Processor
 from flashsight.service.merge import merged
@@ -89,16 +90,22 @@ class LocalBackend:
                     f"logit_bias names token {token}; the model's tokens are 0 to {self._vocabulary_size - 1}",
                     param="logit_bias",
                 )
-        wanted = sampling.constraint
-        if wanted is None:
-            return self._prompt(conversation), [None] * sampling.n
-        try:
-            thinking = conversation.thinking
-            constraints = [self._grammars.compile(wanted, thinking=thinking) for _ in range(sampling.n)]
-        except SchemaError as error:
-            error.param = error.param or _field_of(wanted)
-            raise
-        return self._prompt(conversation), [*constraints]
+        return self._prompt(conversation), [self._constraint(conversation, sampling) for _ in range(sampling.n)]
+
+    def _constraint(self, conversation: Conversation, sampling: Sampling) -> TokenConstraint | None:
+        """Return a fresh constraint for one choice; whoever may think is kept from thinking for ever."""
+        wanted, grammar = sampling.constraint, None
+        if wanted is not None:
+            try:
+                grammar = self._grammars.compile(wanted, thinking=conversation.thinking)
+            except SchemaError as error:
+                error.param = error.param or _field_of(wanted)
+                raise
+        if not conversation.thinking:
+            return grammar
+        tokenizer = self._processor.tokenizer
+        think, think_end = tokenizer.id_of("<think>"), tokenizer.id_of("</think>")
+        return BoundedThinking(grammar, think=think, think_end=think_end, max_tokens=sampling.thinking_tokens)
 
     def _prompt(self, conversation: Conversation) -> ModelInput:
         """Return the prompt, whose pictures say which field of the request they came from if they cannot be decoded."""
