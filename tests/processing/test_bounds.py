@@ -38,7 +38,7 @@ def test_a_circle_is_found_when_its_definition_is_met_and_not_before(tokens: lis
 )
 def test_any_run_that_comes_again_and_again_is_found(head: list[int], run: list[int]) -> None:
     circles = Circles()
-    assert any([circles.push(token) for token in head + run * 32])
+    assert any(circles.push(token) for token in head + run * 32)
 
 
 def test_a_thinking_has_as_many_tokens_as_its_budget_and_not_one_more() -> None:

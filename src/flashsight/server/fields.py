@@ -68,7 +68,7 @@ FIELDS: dict[str, ProtocolField] = {
     "ignore_eos": ProtocolField("extension", "go on to max_tokens; for load tests"),
     "structured_outputs": ProtocolField("extension", "exactly one of regex (a pattern) and choice (a list of answers)"),
     "thinking": ProtocolField(
-        "extension", "{'type': 'enabled' | 'disabled', 'budget_tokens': 2 or more}; the default is disabled"
+        "extension", "{'type': 'enabled' | 'disabled', 'budget_tokens': 2 or more}; the default: disabled"
     ),
     "chat_template_kwargs": ProtocolField("extension", "only {'enable_thinking': true | false}"),
 }
