@@ -42,8 +42,8 @@ def tinted(rng: random.Random, sprite: Sprite, colour: int) -> Sprite:
         low, high = (
             np.quantile(grey[np.asarray(alpha) > 128], (0.03, 0.97)) if np.asarray(alpha).max() > 128 else (0, 1)
         )
-        shares = np.clip((grey - low) / max(high - low, 0.05), 0, 1)
-        dark, light = base * _DARKEST.get(colour, 0.62), base * 0.88 + 30
+        shares = np.clip((grey - (low + high) / 2) / max(high - low, 0.25) + 0.6, 0, 1)
+        dark, light = base * _DARKEST.get(colour, 0.66), base * 0.88 + 30
     shades = dark + (light - dark) * shares[..., None]
     picture = Image.fromarray(shades.astype(np.uint8))
     picture.putalpha(alpha)
