@@ -70,10 +70,10 @@ class TwoDrawings:
             difference = _told("物体", "object", CONCEPTS[concepts[0]].name, CONCEPTS[concepts[1]].name)
         side = min(size) * rng.uniform(0.35, 0.85)
         x, y = (size[1] - side) * rng.uniform(0.2, 0.8), (size[0] - side) * rng.uniform(0.2, 0.8)
-        canvases = []
+        seed, canvases = rng.getrandbits(32), []
         for shown in (first, second):
             canvas = Canvas(material, size, ground)
-            place(rng, canvas, shown, (x, y, x + side, y + side))
+            place(random.Random(seed), canvas, shown, (x, y, x + side, y + side))
             canvases.append(canvas)
         return _sample(self.name, canvases, difference, (first.phrase, second.phrase), rng)
 
