@@ -11,7 +11,7 @@ import uvicorn
 
 from flashsight.core.config import MediaConfig, ServerConfig
 from flashsight.core.errors import FlashSightError
-from flashsight.core.types import Delta
+from flashsight.core.types import Delta, TextDelta
 from flashsight.guard import AccessPolicy
 from flashsight.processing.media import MediaGate
 from flashsight.server import Metrics, build_app
@@ -62,6 +62,4 @@ class PageHouse:
 
 
 def pieces(texts: Sequence[str]) -> list[Delta]:
-    from flashsight.core.types import TextDelta
-
     return [TextDelta(index=0, text=text) for text in texts]

@@ -21,6 +21,7 @@ const CLEAN = {
   ALLOWED_TAGS: ["a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"],
   ALLOWED_ATTR: ["align", "href", "start", "title"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  ADD_URI_SAFE_ATTR: ["align", "start", "title"],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
 };
@@ -78,9 +79,9 @@ export class Writer {
     const isAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
     const end = this.done + finishedLength(this.text.slice(this.done));
     if (end > this.done) {
-      const block = document.createElement("div");
-      block.innerHTML = html(this.text.slice(this.done, end));
-      this.box.insertBefore(block, this.tail);
+      // The block that was being written stays the same element, so that nothing on view changes its place.
+      this.tail.innerHTML = html(this.text.slice(this.done, end));
+      this.tail = this.box.appendChild(document.createElement("div"));
       this.done = end;
     }
     this.tail.innerHTML = html(this.text.slice(this.done));

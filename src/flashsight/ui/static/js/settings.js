@@ -15,9 +15,10 @@ function read(input) {
 /** {temperature, length (null: what the context leaves), thinking} as set. */
 export const currentSettings = () => Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, read(element(id))]));
 
+/** Whatever else stands there (another version's, a person's own) counts as nothing. */
 function keptSettings() {
   try {
-    return JSON.parse(kept("settings")) ?? {};
+    return Object(JSON.parse(kept("settings")));
   } catch {
     return {};
   }
@@ -27,7 +28,7 @@ function restore() {
   const settings = keptSettings();
   for (const [name, id] of Object.entries(FIELDS)) {
     if (!(name in settings)) continue;
-    if (element(id).type === "checkbox") element(id).checked = settings[name];
+    if (element(id).type === "checkbox") element(id).checked = settings[name] === true;
     else element(id).value = settings[name] ?? "";
   }
   // An address printed at start may carry the key behind #, which never reaches a server's log.

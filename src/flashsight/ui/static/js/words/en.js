@@ -1,6 +1,6 @@
 // Every sentence of the page in English. The server's own sentences are English already, so a refusal needs a head only.
 export default {
-  "tool.fresh": "New chat", "tool.language": "切换到中文", "tool.light": "Light or dark", "tool.settings": "Settings",
+  "tool.fresh": "New chat", "tool.language": "中文，切换到中文", "tool.light": "Light or dark", "tool.settings": "Settings",
   "head.pictures": "Pictures", "head.question": "Question", "head.answer": "Answer", "head.history": "This conversation",
   "drop.title": "Drop, paste or choose pictures", "drop.limits": "JPG, PNG, WebP, GIF, BMP, HEIC", "drop.now": "Let go to add", "drop.reading": "Reading the pictures…",
   "drop.more": "Add another",
@@ -37,7 +37,7 @@ export default {
   "reason.invalid_api_key": "Enter it and the question is asked again; it is kept in this tab only.",
   "refused.access_denied": "No access", "refused.forbidden": "No access",
   "refused.host_refused": "Open the page under another address", "refused.origin_refused": "This origin is refused", "refused.model_not_found": "No such model",
-  "refused.unsupported_option": "The server does not support this option", "refused.invalid_schema": "The answer cannot follow this schema", "refused.invalid_json": "The request is malformed",
+  "refused.unsupported_option": "The server does not support this option", "refused.invalid_schema": "The answer cannot follow this schema", "refused.schema_too_complex": "The schema is too complex", "refused.invalid_json": "The request is malformed",
   "refused.invalid_request": "The request is at fault", "refused.not_found": "The server has no such address", "refused.method_not_allowed": "The server has no such address",
   "refused.internal_error": "The server failed",
 };

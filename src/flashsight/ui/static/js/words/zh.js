@@ -1,6 +1,6 @@
 // 页面上的每一句话，中文。The keys are those of en.js; "reason.CODE.N" is for a server's sentence with N numbers.
 export default {
-  "tool.fresh": "新对话", "tool.language": "Switch to English", "tool.light": "切换明暗", "tool.settings": "设置",
+  "tool.fresh": "新对话", "tool.language": "EN, switch to English", "tool.light": "切换明暗", "tool.settings": "设置",
   "head.pictures": "图片", "head.question": "问题", "head.answer": "回答", "head.history": "这次对话",
   "drop.title": "拖入、粘贴或选择图片", "drop.limits": "JPG、PNG、WebP、GIF、BMP、HEIC", "drop.now": "松开即可放入", "drop.reading": "正在读取图片…",
   "drop.more": "再加一张",
@@ -63,6 +63,7 @@ export default {
   "refused.model_not_found": "没有这个模型", "reason.model_not_found": "服务可能已换模型；请按“重试”。",
   "refused.unsupported_option": "服务不支持这个选项", "reason.unsupported_option": "请在设置里改回默认值。",
   "refused.invalid_schema": "无法按这个模式回答", "reason.invalid_schema": "请简化 JSON 模式。",
+  "refused.schema_too_complex": "模式太复杂", "reason.schema_too_complex": "请简化 JSON 模式。",
   "refused.invalid_json": "请求格式有误", "reason.invalid_json": "请刷新页面后重试。",
   "refused.invalid_request": "请求有误", "reason.invalid_request": "请检查设置里的数值。",
   "refused.not_found": "服务没有这个地址", "reason.not_found": "请刷新页面后重试。",
