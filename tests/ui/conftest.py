@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from tests.server.scripted import ScriptedBackend
 from tests.ui.house import PageHouse
 
 ARGUMENTS = [
@@ -43,8 +44,9 @@ def shared_house() -> Iterator[PageHouse]:
 
 @pytest.fixture
 def house(shared_house: PageHouse) -> PageHouse:
-    """A ready server whose backend starts afresh."""
-    shared_house.backend.__init__()  # type: ignore[misc]
+    """A ready server with a backend of its own: the last test's may still be ending its answers."""
+    shared_house.backend = ScriptedBackend()
+    shared_house.open()
     return shared_house
 
 
