@@ -13,7 +13,7 @@ import typer
 
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import to_stderr
-from flashsight.core.settings import Effective
+from flashsight.core.settings import Effective, flag_of
 
 if TYPE_CHECKING:
     from flashsight.bench.load import Workload
@@ -133,6 +133,40 @@ def peer(
         asyncio.run(measure())
     finally:
         parts.engine.stop()
+
+
+@bench.command()
+@takes_settings(*SETTINGS_OF_A_RUN)
+def service(
+    *,
+    effective: Effective,
+    pictures: Annotated[
+        int, typer.Option(metavar="N", min=1, help="pictures of 12 megapixels asked about at once")
+    ] = 16,
+    json_file: Json = None,
+) -> None:
+    """Start a service and measure it as a process: seconds to ready, memory, /health under load. 启动、内存与健康检查。
+
+    \b
+    flashsight bench service
+    flashsight bench service --pictures 4 --load-format dummy
+    """
+    from dataclasses import asdict
+
+    from flashsight.bench.process import measure_service
+
+    given = [
+        part
+        for name in SETTINGS_OF_A_RUN
+        if effective.origins[name] != "default"
+        for part in (flag_of(name), effective.shown(name))
+    ]
+    model = effective.config.model.served_name
+    figures = asyncio.run(measure_service(given, model=model, num_pictures=pictures))
+    for name, value in asdict(figures).items():
+        shown = f"{value / (1 << 20):.0f} MiB" if name.endswith("_bytes") else f"{value:.4g}"
+        print(f"{name.removesuffix('_bytes'):<18} {shown}")
+    _write(json_file, [asdict(figures)])
 
 
 def _peer_target(parts: Any, dtype: str) -> Any:

@@ -1,0 +1,149 @@
+"""Measures a service as a process: seconds to ready, memory, and how fast /health answers while pictures are worked on.
+
+Starts the product's own `serve` as a child on a free port and speaks HTTP to it. Knows nothing of its inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import numpy as np
+from PIL import Image
+
+from flashsight.bench.measure import percentile
+from flashsight.bench.targets import HttpTarget
+from flashsight.core.errors import ConfigError, FlashSightError
+
+LARGE_PICTURE = (4000, 3000)
+"""(width, height) in pixels: 12 megapixels, as phones take them."""
+
+READY_SECONDS = 120.0
+PROBE_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFigures:
+    """What one start showed. Memory is resident, in bytes; health figures are milliseconds."""
+
+    ready_seconds: float
+    ready_bytes: int
+    peak_bytes: int
+    num_pictures: int
+    num_answered: int
+    num_probes: int
+    health_p50_ms: float
+    health_p99_ms: float
+    health_max_ms: float
+
+
+async def measure_service(arguments: Sequence[str], *, model: str, num_pictures: int) -> ServiceFigures:
+    """Start `flashsight serve ARGUMENTS`, ask about num_pictures large pictures at once, probe /health all the while.
+
+    Raises ConfigError with the end of the service's log if it does not get ready.
+    """
+    async with _service(arguments) as (child, url, ready_seconds):
+        ready_bytes = _memory(child.pid, "VmRSS")
+        pictures = [large_jpeg(seed) for seed in range(num_pictures)]
+        target = HttpTarget(url, model=model)
+        work = asyncio.gather(*(_ask(target, picture) for picture in pictures))
+        probes = await _probe_while(url, work)
+        await target.close()
+        return ServiceFigures(
+            ready_seconds=ready_seconds,
+            ready_bytes=ready_bytes,
+            peak_bytes=_memory(child.pid, "VmHWM"),
+            num_pictures=num_pictures,
+            num_answered=sum(work.result()),
+            num_probes=len(probes),
+            health_p50_ms=percentile(probes, 0.5) * 1e3,
+            health_p99_ms=percentile(probes, 0.99) * 1e3,
+            health_max_ms=max(probes) * 1e3,
+        )
+
+
+def large_jpeg(seed: int) -> bytes:
+    """Return a JPEG of 12 megapixels with some detail everywhere."""
+    field = np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(field).resize(LARGE_PICTURE, Image.Resampling.BICUBIC).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
+@asynccontextmanager
+async def _service(arguments: Sequence[str]) -> AsyncIterator[tuple[subprocess.Popen[bytes], str, float]]:
+    port = _free_port()
+    command = [sys.executable, "-m", "flashsight", "serve", "--host", "127.0.0.1", "--port", str(port), *arguments]
+    start = time.perf_counter()
+    child = await asyncio.to_thread(_start, command)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        await _wait_until_ready(child, url)
+        yield child, url, time.perf_counter() - start
+    finally:
+        child.terminate()
+        await asyncio.to_thread(child.communicate)
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    # The arguments are this process's own settings; no shell reads them.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
+
+
+async def _wait_until_ready(child: subprocess.Popen[bytes], url: str) -> None:
+    async with httpx2.AsyncClient(timeout=5) as client:
+        give_up_at = time.perf_counter() + READY_SECONDS
+        while time.perf_counter() < give_up_at:
+            if child.poll() is not None:
+                said = child.stderr.read().decode(errors="replace")[-800:] if child.stderr else ""
+                raise ConfigError(f"the service ended while starting: {said}")
+            try:
+                if (await client.get(f"{url}/ready")).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(PROBE_SECONDS)
+    raise ConfigError(f"the service was not ready within {READY_SECONDS:.0f} s")
+
+
+async def _ask(target: HttpTarget, picture: bytes) -> bool:
+    try:
+        await target.answer(picture, "?", 16)
+    except FlashSightError:
+        return False
+    return True
+
+
+async def _probe_while(url: str, work: asyncio.Future[list[bool]]) -> list[float]:
+    """Return the seconds that each GET /health took, one after the other, until the work is done."""
+    seconds = []
+    async with httpx2.AsyncClient(timeout=60) as client:
+        await client.get(f"{url}/health")
+        while not work.done():
+            start = time.perf_counter()
+            await client.get(f"{url}/health")
+            seconds.append(time.perf_counter() - start)
+            await asyncio.sleep(PROBE_SECONDS)
+    return seconds
+
+
+def _memory(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    raise ConfigError(f"the system does not tell {name} of a process")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
