@@ -160,7 +160,7 @@ def test_what_is_no_http_is_turned_away_and_the_server_goes_on(
 def test_a_body_that_stops_arriving_is_408(
     house: LiveHouse, connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("flashsight.server.chat._SLOW_SENDER_SECONDS", 0.1)
+    monkeypatch.setattr("flashsight.server.sse.SLOW_SENDER_SECONDS", 0.1)
     connection = connect()
     whole = request(encoded(CHAT))
     connection.sendall(whole[:-5])

@@ -81,6 +81,7 @@ def build_chat(config: Config, parts: LocalParts, *, observers: Sequence[ChatObs
         model=config.model.served_name,
         max_pictures=config.media.max_pictures,
         observers=observers,
+        reader=parts.backend,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -24,9 +25,12 @@ from flashsight.server.metrics import Metrics
 from flashsight.server.operations import add_operations
 from flashsight.server.page import DOCS_FOLDER, page_endpoint, read_page
 from flashsight.server.protocol import ChatBody
+from flashsight.server.tokens import TokenizeBody, tokenize_endpoint
 from flashsight.service import Readiness
 
 CHAT_PATH = "/v1/chat/completions"
+TOKENIZE_PATH = "/tokenize"
+_BODIES: dict[str, type[BaseModel]] = {CHAT_PATH: ChatBody, TOKENIZE_PATH: TokenizeBody}
 _ALWAYS_PUBLIC = frozenset({"/health", "/ready"})
 
 
@@ -45,6 +49,9 @@ def build_app(
     add_operations(app, readiness, metrics)
     app.add_api_route(
         CHAT_PATH, chat_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response, openapi_extra={}
+    )
+    app.add_api_route(
+        TOKENIZE_PATH, tokenize_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
     )
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
@@ -89,23 +96,25 @@ def _handle_errors(app: FastAPI) -> None:
 
 
 def _describe(app: FastAPI) -> None:
-    """Make /openapi.json tell the chat body as it is checked, with the table of fields in words."""
+    """Make /openapi.json tell the bodies as they are checked, the chat's with the table of fields in words."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            schema = ChatBody.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(schema.pop("$defs", {}))
+            for path, body in _BODIES.items():
+                schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(schema.pop("$defs", {}))
+                schemas[body.__name__] = schema
+                document["paths"][path]["post"]["requestBody"] = {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}},
+                }
             for name, field in FIELDS.items():
-                schema["properties"][name]["description"] = f"{field.verdict}. {field.note}".strip()
-            schemas["ChatBody"] = schema
+                told = f"{field.verdict}. {field.note}".strip()
+                schemas["ChatBody"]["properties"][name]["description"] = told
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"key": []}, {}]
-            document["paths"][CHAT_PATH]["post"]["requestBody"] = {
-                "required": True,
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatBody"}}},
-            }
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -9,18 +9,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flashsight.core.errors import RequestError
 from flashsight.core.types import Delta
 from flashsight.server.parse import Parsed, parse_chat
 from flashsight.server.replies import Chunks, server_timing, whole
-from flashsight.server.sse import ClientGone, EventStream, WhileConnected, read_body
+from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
 from flashsight.service import ChatService, Readiness
 
 _INLINE_BYTES = 64 * 1024
 """A body up to this size is parsed in well under a millisecond; larger ones on a thread."""
-
-_SLOW_SENDER_SECONDS = 30.0
-_CLIENT_CLOSED_REQUEST = 499
 
 
 def chat_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -35,18 +31,13 @@ def chat_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, An
             async with WhileConnected(request.receive):
                 return await _respond(chat, parsed, request)
         except ClientGone:
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     return create_chat_completion
 
 
 async def _parse(request: Request) -> Parsed:
-    try:
-        body = await read_body(request, idle_seconds=_SLOW_SENDER_SECONDS)
-    except TimeoutError:
-        raise RequestError(
-            f"the body stopped arriving for {_SLOW_SENDER_SECONDS:.0f} s; send it again", code="body_timeout"
-        ) from None
+    body = await read_body(request)
     if len(body) <= _INLINE_BYTES:
         return parse_chat(body)
     return await asyncio.to_thread(parse_chat, body)

@@ -169,10 +169,15 @@ class StructuredOutputs(Body):
     choice: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=4096)] | None = None
 
 
-class Thinking(Body):
-    """GLM's own switch, and how many tokens the thinking may have, its two tags counted."""
+class ThinkingSwitch(Body):
+    """GLM's own switch."""
 
     type: Literal["enabled", "disabled"]
+
+
+class Thinking(ThinkingSwitch):
+    """The switch, and how many tokens the thinking may have, its two tags counted."""
+
     budget_tokens: Annotated[int, Field(ge=2, le=MAX_COUNT)] | None = None
 
 

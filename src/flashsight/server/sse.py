@@ -17,12 +17,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from flashsight.core.errors import FlashSightError
+from flashsight.core.errors import FlashSightError, RequestError
 from flashsight.core.telemetry import get_log
 from flashsight.server.errors import describe
 
 KEEP_ALIVE_SECONDS = 15.0
 SLOW_READER_SECONDS = 60.0
+SLOW_SENDER_SECONDS = 30.0
+CLIENT_CLOSED_REQUEST = 499
 
 Item = TypeVar("Item")
 
@@ -65,19 +67,30 @@ class WhileConnected:
         self._task.cancel()
 
 
-async def read_body(request: Request, *, idle_seconds: float) -> bytes:
-    """Return the body; raise TimeoutError if the sender pauses for longer than idle_seconds, ClientGone if it left."""
+async def read_body(request: Request) -> bytes:
+    """Return the body; raise as `pieces_of` does."""
     body = bytearray()
+    async for piece in pieces_of(request):
+        body += piece
+    return bytes(body)
+
+
+async def pieces_of(request: Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body; raise RequestError if the sender pauses beyond SLOW_SENDER_SECONDS, ClientGone if it left."""
     pieces = aiter(request.stream())
     while True:
         try:
-            async with asyncio.timeout(idle_seconds):
+            async with asyncio.timeout(SLOW_SENDER_SECONDS):
                 piece = await anext(pieces, None)
         except ClientDisconnect:
             raise ClientGone from None
+        except TimeoutError:
+            raise RequestError(
+                f"the body stopped arriving for {SLOW_SENDER_SECONDS:.0f} s; send it again", code="body_timeout"
+            ) from None
         if piece is None:
-            return bytes(body)
-        body += piece
+            return
+        yield piece
 
 
 def event(payload: dict[str, Any]) -> bytes:

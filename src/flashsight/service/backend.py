@@ -19,6 +19,17 @@ class ChatBackend(Protocol):
         """
 
 
+class PromptReader(Protocol):
+    """Tells how the model would read a prompt, without answering it."""
+
+    @property
+    def context_tokens(self) -> int:
+        """The limit of prompt and answer together."""
+
+    async def read(self, prompt: Conversation | str) -> list[int]:
+        """Return the ids of a conversation that asks for its next answer, or of a bare text; no picture is decoded."""
+
+
 class PictureGate(Protocol):
     """Turns a picture's reference into checked bytes, without decoding a pixel."""
 

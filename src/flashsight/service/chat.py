@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from flashsight.core.errors import FlashSightError, ModelNotFound, PictureError
+from flashsight.core.errors import FlashSightError, ModelNotFound, OptionRefused, PictureError
 from flashsight.core.types import (
     Box,
     Caller,
@@ -31,7 +31,7 @@ from flashsight.core.types import (
     TextPart,
     Usage,
 )
-from flashsight.service.backend import ChatBackend, PictureGate
+from flashsight.service.backend import ChatBackend, PictureGate, PromptReader
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,8 +88,13 @@ class ChatService:
         model: str,
         max_pictures: int,
         observers: Sequence[ChatObserver] = (),
+        reader: PromptReader | None = None,
     ) -> None:
-        """`model` is the name that requests must use; `max_pictures` counts those of a whole request."""
+        """`model` is the name that requests must use; `max_pictures` counts those of a whole request.
+
+        reader: who tells the tokens of a prompt, where the backend lets anybody know them.
+        """
+        self._reader = reader
         self._gate = gate
         self._backend = backend
         self.model = model
@@ -138,6 +143,24 @@ class ChatService:
                     _join(choices[delta.index], delta)
         assert usage is not None, "a backend's stream ends with Usage"
         return Answer(choices=tuple(choices), usage=usage)
+
+    async def tokenize(self, prompt: ChatRequest | str, *, caller: Caller, request_id: str) -> tuple[list[int], int]:
+        """Return the ids of a text or of a whole conversation, and the most that prompt and answer may have together.
+
+        Raises what a chat of the same messages would; OptionRefused where the backend does not tell its tokens.
+        """
+        if self._reader is None:
+            raise OptionRefused("the backend behind this server does not tell its tokens")
+        if isinstance(prompt, str):
+            return await self._reader.read(prompt), self._reader.context_tokens
+        self._check(prompt)
+        conversation = Conversation(
+            messages=await self._admit(prompt.messages),
+            caller=caller,
+            request_id=request_id,
+            thinking=prompt.thinking,
+        )
+        return await self._reader.read(conversation), self._reader.context_tokens
 
     def _check(self, request: ChatRequest) -> None:
         if request.model != self.model:

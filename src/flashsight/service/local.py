@@ -56,7 +56,7 @@ class LocalBackend:
         self._processor = processor
         self._grammars = GrammarCompiler(processor.tokenizer)
         self._engine = engine
-        self._context_tokens = context_tokens
+        self.context_tokens = context_tokens
         self._vocabulary_size = vocabulary_size
         self._stop_ids = processor.tokenizer.stop_ids
         self._banned_ids = tuple(processor.tokenizer.banned_ids(vocabulary_size))
@@ -79,6 +79,16 @@ class LocalBackend:
             async for delta in deltas:
                 yield delta
         yield answer.usage()
+
+    async def read(self, prompt: Conversation | str) -> list[int]:
+        """Return the ids of a conversation that asks for its next answer, or of a bare text; no picture is decoded."""
+        ids: list[int] = await asyncio.to_thread(self._read, prompt)
+        return ids
+
+    def _read(self, prompt: Conversation | str) -> list[int]:
+        if isinstance(prompt, str):
+            return self._processor.tokenizer.encode(prompt)
+        return [int(number) for number in self._processor.prepare(prompt).ids]
 
     def _prepare(
         self, conversation: Conversation, sampling: Sampling
@@ -115,17 +125,17 @@ class LocalBackend:
         return replace(prompt, pictures=pictures)
 
     def _room(self, num_prompt: int, max_tokens: int | None) -> int:
-        room = self._context_tokens - num_prompt
+        room = self.context_tokens - num_prompt
         if room < 1:
             raise PromptTooLong(
-                f"the prompt has {num_prompt} tokens, the limit is {self._context_tokens - 1}; "
+                f"the prompt has {num_prompt} tokens, the limit is {self.context_tokens - 1}; "
                 "send fewer or smaller pictures or a shorter text",
                 param="messages",
             )
         if max_tokens is not None and max_tokens > room:
             raise PromptTooLong(
                 f"the prompt has {num_prompt} tokens and max_tokens asks for {max_tokens} more, the limit of both is "
-                f"{self._context_tokens}; ask for at most {room}",
+                f"{self.context_tokens}; ask for at most {room}",
                 param="max_tokens",
             )
         return room if max_tokens is None else max_tokens
