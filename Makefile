@@ -2,9 +2,9 @@
 python := $(or $(FLASHSIGHT_VENV),.venv)/bin/python
 export PYTHONPATH := src
 
-.PHONY: help setup start stop test check format docs
+.PHONY: help setup start stop test check format docs screenshots
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make the environment
 	./start.sh --setup
@@ -28,3 +28,6 @@ docs: ## write the generated pages
 	$(python) scripts/tree.py
 	$(python) -m flashsight reference cli > .docs.new && mv .docs.new docs/cli.md
 	$(python) -m flashsight reference settings > .docs.new && mv .docs.new docs/settings.md
+
+screenshots: ## take the pictures of the page again
+	$(python) scripts/screenshots.py

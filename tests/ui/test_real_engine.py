@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
 from flashsight.core.config import Config, EngineConfig, MediaConfig, ModelConfig
@@ -57,21 +58,26 @@ def test_a_real_picture_is_answered_and_the_second_time_comes_from_the_cache(vis
         assert ("图片已缓存" in page.locator("#phase").inner_text()) is cached
 
 
-def test_stop_frees_the_engine(visit: Visit, live: Live, parts: LocalParts):
+def test_stop_frees_the_engine(visit: Visit, live: Live, parts: LocalParts, monkeypatch: pytest.MonkeyPatch):
+    logits = parts.loaded.model.logits
+
+    def slowly(hidden_NC: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.01)
+        return logits(hidden_NC)
+
+    monkeypatch.setattr(parts.loaded.model, "logits", slowly)
     page = visit(live)
     choose(page, file("mug.png", mug((112, 84), colour="#2980b9")))
-    page.fill("#question", "Describe it at length")
-    page.click("#open-settings")
-    page.fill("#set-temperature", "1.5")
-    page.click("#settings .main")
     page.click("#ask")
     expect(page.locator("#phase")).to_have_text("正在回答")
+    assert parts.engine.snapshot().numbers()["num_running"] == 1
     page.keyboard.press("Escape")
     expect(page.locator("#phase")).to_contain_text("已停止")
     end = time.monotonic() + 10
-    while (numbers := parts.engine.snapshot().numbers()) and (numbers["num_running"] or numbers["num_waiting"]):
+    while (numbers := parts.engine.snapshot().numbers())["num_running"] or numbers["num_waiting"]:
         assert time.monotonic() < end, numbers
         time.sleep(0.02)
+    assert page.locator("#answer").inner_text() != ""
 
 
 def test_a_cut_off_picture_is_refused_in_words(visit: Visit, live: Live):

@@ -1,4 +1,4 @@
-// 页面上的每一句话，中文。The keys are those of en.js; "reason.CODE.N" is for a server's sentence with N numbers.
+// Every sentence of the page in Chinese. "reason.CODE.N" stands for a sentence of the server with N numbers.
 export default {
   "tool.fresh": "新对话", "tool.language": "EN, switch to English", "tool.light": "切换明暗", "tool.settings": "设置",
   "head.pictures": "图片", "head.question": "问题", "head.answer": "回答", "head.history": "这次对话",
