@@ -133,12 +133,13 @@ def test_a_follow_up_sends_the_conversation_and_each_picture_once(page: Page, ho
 
 
 def test_an_earlier_answer_comes_back_by_its_question(page: Page, house: PageHouse):
-    house.says(*saying("第一个回答"))
+    house.says(*saying("第一个回答\n\n" * 50))
     ask(page, "一")
     house.says(*saying("第二个回答"))
     ask(page, "二")
     page.get_by_role("button", name="一", exact=True).click()
-    expect(page.locator("#answer")).to_have_text("第一个回答")
+    expect(page.locator("#answer p")).to_have_text(["第一个回答"] * 50)
+    assert page.locator("#answer").evaluate("box => box.scrollTop") == 0
     expect(page.locator("#retry")).to_be_disabled()
     page.get_by_role("button", name="二", exact=True).click()
     expect(page.locator("#answer")).to_have_text("第二个回答")

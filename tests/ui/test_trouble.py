@@ -58,6 +58,20 @@ def test_a_refused_picture_is_named_with_reason_limit_and_fix(
     expect(page.locator("#answer")).to_have_text("白杯")
 
 
+@pytest.mark.parametrize("num_bytes", [200_000, 6_000_000])
+def test_a_body_beyond_the_limit_is_refused_in_words_though_it_is_still_being_sent(visit: Visit, num_bytes: int):
+    house = PageHouse(config=ServerConfig(max_body_bytes=100_000))
+    house.open()
+    house.start()
+    try:
+        page = visit(house)
+        choose(page, file("large.png", noise(num_bytes)))
+        ask(page)
+        expect(page.locator("#trouble")).to_contain_text("请求超过了 97.7 kB 的上限")
+    finally:
+        house.stop()
+
+
 def test_too_many_pictures_are_counted(page: Page):
     choose(page, *(file(f"{index}.png") for index in range(4)))
     ask(page)

@@ -88,7 +88,7 @@ export function finishAnswer(turn) {
 export function showTurnWhole(turn) {
   showNothing();
   element("answer-empty").hidden = true;
-  writer.add(turn.text);
+  writer.show(turn.text);
   finishAnswer(turn);
 }
 

@@ -73,6 +73,14 @@ export class Writer {
     requestAnimationFrame(() => this.draw());
   }
 
+  /** Writes a finished text at once and shows its beginning. */
+  show(text) {
+    this.text = text;
+    this.pending = true;
+    this.draw();
+    this.box.scrollTop = 0;
+  }
+
   draw() {
     if (!this.pending) return;
     this.pending = false;
