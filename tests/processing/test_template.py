@@ -133,3 +133,14 @@ def test_a_tool_message_is_refused_by_name(tokenizer: Tokenizer) -> None:
     with pytest.raises(OptionRefused, match="role 'tool'") as caught:
         ours(tokenizer, [message("user", "x"), message("tool", "42")], thinking=False)
     assert caught.value.param == "messages[1].role"
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_a_chat_that_opens_with_a_picture_begins_with_the_opening(tokenizer: Tokenizer, thinking: bool) -> None:
+    template, part = ChatTemplate(tokenizer), PicturePart(media=PICTURE)
+    opening = template.opening(part)
+    for rest in (("请描述",), (" ", None), ()):
+        question = Message(role="user", parts=(part, *message("user", *rest).parts))
+        later = [question, message("assistant", "是猫"), message("user", "谁?")]
+        for messages in ([question], later):
+            assert template.lay_out(messages, thinking=thinking)[: len(opening)] == opening

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from flashsight.core.errors import FlashSightError, PictureError
 from flashsight.core.types import (
+    Caller,
     Conversation,
     Delta,
+    Detail,
     Finish,
     Media,
     PictureRef,
+    PromptStats,
     Sampling,
     TextDelta,
     Timings,
     Usage,
 )
+from flashsight.processing.processor import PictureCost
 
 TIMINGS = Timings(
     queued_seconds=0.001, decode_seconds=0.002, encode_seconds=0.003, prefill_seconds=0.004, first_token_seconds=0.01
@@ -73,3 +78,34 @@ class OpenGate:
         if "bad" in ref.url:
             raise PictureError("this is no picture; send JPEG, PNG or WebP", param=ref.param)
         return Media(content=ref.url.encode(), sha256="0" * 64, format="png", width=2, height=2)
+
+    async def admit_bytes(self, content: bytes, *, param: str) -> Media:
+        if b"bad" in content:
+            raise PictureError("this is no picture; send JPEG, PNG or WebP", code="image_format", param=param)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Media(content=content, sha256=sha256, format="png", width=56, height=28)
+
+
+@dataclass
+class ScriptedReader:
+    """Reads ahead as long as it is told to, or fails as it is told to. Keeps what it was asked and what was dropped."""
+
+    error: Exception | None = None
+    gate: asyncio.Event | None = None
+    asked: list[tuple[Media, Caller]] = field(default_factory=list)
+    num_dropped: int = 0
+
+    async def prewarm(self, media: Media, *, caller: Caller, request_id: str) -> PromptStats:
+        self.asked.append((media, caller))
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+        except asyncio.CancelledError:
+            self.num_dropped += 1
+            raise
+        if self.error is not None:
+            raise self.error
+        return PromptStats(prompt_tokens=9, picture_tokens=2, cached_tokens=0, picture_level="none", timings=TIMINGS)
+
+    def cost(self, media: Media, detail: Detail) -> PictureCost:
+        return PictureCost(resized=(28, 56), num_tokens=2)

@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from flashsight.core.config import ServerConfig
 from flashsight.guard import AccessPolicy
 from flashsight.server import Metrics, build_app
-from flashsight.service import ChatService, Readiness, Serving
+from flashsight.service import ChatService, Library, Readiness, Serving
+from flashsight.service.shelf import ENTRY_BYTES
 from tests.server.live import Live
-from tests.server.scripted import OpenGate, ScriptedBackend
+from tests.server.scripted import OpenGate, ScriptedBackend, ScriptedReader
 
 MODEL = "glm-4.6v-flash-web"
 
@@ -29,14 +30,28 @@ class House:
     metrics: Metrics = field(default_factory=Metrics)
     config: ServerConfig = field(default_factory=ServerConfig)
     page: Path | None = None
+    reader: ScriptedReader = field(default_factory=ScriptedReader)
+    now: float = 1000.0
 
     def open(self) -> None:
-        chat = ChatService(OpenGate(), self.backend, model=MODEL, max_pictures=3, observers=[self.metrics])
+        library = Library(
+            OpenGate(),
+            self.reader,
+            max_bytes=10 * (ENTRY_BYTES + 1000),
+            max_file_bytes=1000,
+            keep_seconds=3600,
+            observers=[self.metrics],
+            clock=lambda: self.now,
+        )
+        chat = ChatService(
+            OpenGate(), self.backend, model=MODEL, max_pictures=3, observers=[self.metrics], library=library
+        )
         self.readiness.open(
             Serving(
                 chat=chat,
                 plan=lambda: {"weights_bytes": 7, "num_blocks": 3},
                 snapshot=lambda: {"num_waiting": 2, "totals": {"steps": 5}},
+                library=library,
             )
         )
 

@@ -103,7 +103,10 @@ class MediaConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
-    """The HTTP surface. No keys and `open` False on another address than loopback: the launcher makes a key."""
+    """The HTTP surface. No keys and `open` False on another address than loopback: the launcher makes a key.
+
+    file_bytes: of all uploaded files together, kept in memory. file_seconds: the longest that one is kept.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -112,10 +115,14 @@ class ServerConfig:
     page: bool = True
     max_body_bytes: int = 64 * MIB
     cors_origins: tuple[str, ...] = ()
+    file_bytes: int = 256 * MIB
+    file_seconds: float = 86400.0
 
     def __post_init__(self) -> None:
         _check(0 <= self.port <= 65535, "port", "in [0, 65535]", self.port)
         _check(self.max_body_bytes >= 1, "max_body_bytes", "at least 1", self.max_body_bytes)
+        _check(self.file_bytes >= MIB, "file_bytes", f"at least {MIB}", self.file_bytes)
+        _check(self.file_seconds >= 1, "file_seconds", "at least 1", self.file_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ FlashSightError
 │   ├── OptionRefused    a field of the protocol that this server does not honour, by name
 │   ├── SchemaError      a JSON schema, regex or choice that cannot be compiled
 │   ├── ModelNotFound    the request names a model that is not served
+│   ├── FileNotFound     the request names a file that this caller has not uploaded, or not any more
 │   └── BodyTooLarge     the request body exceeds its limit
 ├── AccessError          the caller is not who it must be
 │   ├── KeyRequired      no or a wrong API key
@@ -83,6 +84,12 @@ class ModelNotFound(RequestError):
     """The request names a model that is not served."""
 
     code = "model_not_found"
+
+
+class FileNotFound(RequestError):
+    """The request names a file that this caller has not uploaded, or not any more."""
+
+    code = "file_not_found"
 
 
 class BodyTooLarge(RequestError):

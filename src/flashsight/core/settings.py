@@ -193,6 +193,12 @@ class Settings(BaseSettings):
     cors_origin: Annotated[_Words, Feeds("server", "cors_origins")] = Field(
         default=_SERVER.cors_origins, description="web origins whose pages may call the API; several by commas"
     )
+    file_memory: Annotated[ByteSize, Feeds("server", "file_bytes")] = Field(
+        default=ByteSize(_SERVER.file_bytes), description="memory for all files uploaded to /v1/files"
+    )
+    file_seconds: Annotated[float, Feeds("server", "file_seconds")] = Field(
+        default=_SERVER.file_seconds, description="longest time that an uploaded file is kept"
+    )
 
     offline: Annotated[bool, Feeds(None, "offline")] = Field(
         default=False, description="no egress at all, whatever else says"

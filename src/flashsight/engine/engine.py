@@ -11,10 +11,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from threading import Event, Thread
 
 from flashsight.core.errors import EngineFault, FlashSightError, NotReady
-from flashsight.core.types import ModelInput, Salt, TokenEvent, TokenSampling
+from flashsight.core.types import ModelInput, PromptStats, Salt, TokenEvent, TokenSampling
 from flashsight.engine.inbox import Abort, Inbox, Message, Stop, Submit
 from flashsight.engine.loop import EngineSnapshot, Loop
 from flashsight.engine.publish import Ticket
@@ -22,7 +23,7 @@ from flashsight.engine.request import Request
 from flashsight.engine.runner import Runner, tune_process
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
-from flashsight.engine.sequence import Sequence, SequenceId
+from flashsight.engine.sequence import Kind, Sequence, SequenceId
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Engine:
             self._thread.join()
         self._decoders.shutdown(cancel_futures=True)
 
-    async def generate(
+    def generate(
         self, prompt: ModelInput, sampling: TokenSampling, *, salt: Salt, request_id: str
     ) -> AsyncGenerator[TokenEvent, None]:
         """Answer a prompt; the last event has a finish. Closing the generator early aborts the sequence.
@@ -96,8 +97,24 @@ class Engine:
         them raises PictureError if a picture can't be decoded, EngineFault if the engine fails, NotReady if it is not
         running.
         """
+        return self._events(prompt, sampling, salt, request_id, Kind.ANSWER)
+
+    async def prewarm(self, prompt: ModelInput, *, salt: Salt, request_id: str) -> PromptStats:
+        """Bring a prompt's pictures and blocks into the caches, behind all answers; return what it took.
+
+        Cancelling it drops the work. Raises what `generate` raises.
+        """
+        async with aclosing(self._events(prompt, TokenSampling(), salt, request_id, Kind.PREWARM)) as events:
+            event = await anext(events)
+        assert event.stats is not None, "a prewarmed sequence has one event, with its stats"
+        return event.stats
+
+    async def _events(
+        self, prompt: ModelInput, sampling: TokenSampling, salt: Salt, request_id: str, kind: Kind
+    ) -> AsyncGenerator[TokenEvent, None]:
         ticket = Ticket(asyncio.get_running_loop(), SequenceId(next(self._sequence_ids)))
-        request = self._request(ticket, prompt, sampling, salt, request_id)
+        sequence = Sequence(id=ticket.sequence_id, prompt=prompt, sampling=sampling, salt=salt, kind=kind)
+        request = self._request(ticket, sequence, request_id)
         if not self._is_ready or not self._inbox.post(Submit(request)):
             raise NotReady("the engine is not running; try again when /ready says so")
         try:
@@ -110,13 +127,11 @@ class Engine:
             if not ticket.is_over:
                 self._inbox.post(Abort(ticket.sequence_id))
 
-    def _request(
-        self, ticket: Ticket, prompt: ModelInput, sampling: TokenSampling, salt: Salt, request_id: str
-    ) -> Request:
+    def _request(self, ticket: Ticket, sequence: Sequence, request_id: str) -> Request:
         return Request(
-            sequence=Sequence(id=ticket.sequence_id, prompt=prompt, sampling=sampling, salt=salt),
+            sequence=sequence,
             ticket=ticket,
-            state=SamplingState(sampling, prompt.ids),
+            state=SamplingState(sequence.sampling, sequence.prompt.ids),
             request_id=request_id,
             submitted_at=self._clock(),
         )

@@ -23,8 +23,8 @@ from flashsight.engine.request import Request
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampled, Sampler
 from flashsight.engine.scheduler import Scheduler
+from flashsight.engine.sequence import Kind, SequenceId
 from flashsight.engine.sequence import Sequence as TokenSequence
-from flashsight.engine.sequence import SequenceId
 
 _log = logging.getLogger(__name__)
 
@@ -259,10 +259,14 @@ class Loop:
             else:
                 tokens[request.sequence.id] = token
         complete = {sequence_id for sequence_id in tokens if self._requests[sequence_id].state.is_complete}
-        self._scheduler.commit(plan, tokens, complete)
+        finished = self._scheduler.commit(plan, tokens, complete)
         for row, request in enumerate(asking):
             if request.sequence.id in tokens:
                 self._publish(request, sampled, row, now)
+        for sequence in finished:
+            if sequence.kind is Kind.PREWARM:
+                request = self._requests.pop(sequence.id)
+                self._outbox.put(request.ticket, TokenEvent(token=None, finish="stop", stats=request.stats(now)))
 
     def _fail_row(self, request: Request) -> None:
         """End one sequence of a step: its grammar gave up, or its logits are not numbers."""

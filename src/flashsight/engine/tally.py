@@ -19,10 +19,11 @@ class Totals:
 
     `prefix_hits` of `prefix_asked` prompt tokens came from the prefix cache. `encoder_calls` are batches. A picture is
     a hit if its features were there when its sequence was admitted; if the prefix cache has its tokens it is not asked
-    for.
+    for. Prewarmed sequences are among the finished.
     """
 
     finished: int = 0
+    prewarmed: int = 0
     aborted: int = 0
     failed: int = 0
     refused: int = 0
@@ -63,6 +64,7 @@ class Tally:
     def record_finish(self, sequence: Sequence, now: float) -> None:
         """Count a finished sequence, and learn from an answer how long one takes."""
         self.add("finished")
+        self.add("prewarmed", sequence.kind is Kind.PREWARM)
         if sequence.kind is Kind.ANSWER and sequence.admitted_at is not None:
             service_seconds = max(0.0, now - sequence.admitted_at)
             self.mean_service_seconds += _NEWEST_WEIGHT * (service_seconds - self.mean_service_seconds)

@@ -25,7 +25,7 @@ from flashsight.models.storage import verify_files
 from flashsight.processing.media import MediaGate
 from flashsight.processing.pixels import PixelPath
 from flashsight.processing.processor import Processor
-from flashsight.service import ChatObserver, ChatService
+from flashsight.service import ChatObserver, ChatService, Library, LibraryObserver
 from flashsight.service.local import LocalBackend
 
 MAX_HASHED_BYTES = 1 << 30
@@ -73,7 +73,9 @@ def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalPa
     return LocalParts(loaded=loaded, processor=processor, engine=engine, plan=plan, backend=backend)
 
 
-def build_chat(config: Config, parts: LocalParts, *, observers: Sequence[ChatObserver] = ()) -> ChatService:
+def build_chat(
+    config: Config, parts: LocalParts, *, observers: Sequence[ChatObserver] = (), library: Library | None = None
+) -> ChatService:
     """The one road over the parts: gate, backend, limits."""
     return ChatService(
         MediaGate(config.media, offline=config.offline),
@@ -82,6 +84,19 @@ def build_chat(config: Config, parts: LocalParts, *, observers: Sequence[ChatObs
         max_pictures=config.media.max_pictures,
         observers=observers,
         reader=parts.backend,
+        library=library,
+    )
+
+
+def build_library(config: Config, parts: LocalParts, *, observers: Sequence[LibraryObserver] = ()) -> Library:
+    """What keeps uploaded pictures and reads them ahead."""
+    return Library(
+        MediaGate(config.media, offline=config.offline),
+        parts.backend,
+        max_bytes=config.server.file_bytes,
+        max_file_bytes=config.media.max_bytes,
+        keep_seconds=config.server.file_seconds,
+        observers=observers,
     )
 
 

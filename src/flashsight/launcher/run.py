@@ -141,21 +141,28 @@ class _Loader:
 
     def _build(self) -> None:
         self._enter("loading libraries")
-        from flashsight.launcher.build import build_chat, build_local
+        from flashsight.launcher.build import build_chat, build_library, build_local
 
         parts = build_local(self._config, enter=self._enter)
         if self._server.should_exit:
             parts.engine.stop()
             return
         self._parts = parts
-        chat = build_chat(self._config, parts, observers=[self._metrics])
+        library = build_library(self._config, parts, observers=[self._metrics])
+        chat = build_chat(self._config, parts, observers=[self._metrics], library=library)
         about = {
             "model": self._config.model.path,
             "device": parts.plan.device.name,
             "dtype": str(parts.loaded.dtype).removeprefix("torch."),
         }
         self._readiness.open(
-            Serving(chat=chat, plan=parts.plan.as_dict, snapshot=lambda: parts.engine.snapshot().numbers(), about=about)
+            Serving(
+                chat=chat,
+                plan=parts.plan.as_dict,
+                snapshot=lambda: parts.engine.snapshot().numbers(),
+                library=library,
+                about=about,
+            )
         )
         _log.info(
             "ready",

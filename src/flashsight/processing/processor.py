@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from flashsight.core.types import (
 from flashsight.processing.picture import decode
 from flashsight.processing.positions import PictureSpan, mrope_positions
 from flashsight.processing.resize import PictureSettings, shown_size
-from flashsight.processing.template import ChatTemplate
+from flashsight.processing.template import ChatTemplate, Piece
 from flashsight.processing.tokenizer import Tokenizer
 
 
@@ -64,9 +65,16 @@ class Processor:
 
         Raises OptionRefused for a message that the template has no place for, PictureError for an impossible size.
         """
+        return self._put_together(self._template.lay_out(conversation.messages, thinking=conversation.thinking))
+
+    def prepare_opening(self, picture: PicturePart) -> ModelInput:
+        """Return the beginning of every chat that opens with this picture: up to the picture's end, thinking or not."""
+        return self._put_together(self._template.opening(picture))
+
+    def _put_together(self, pieces: Iterable[Piece]) -> ModelInput:
         ids: list[int] = []
         pictures: list[PictureInput] = []
-        for piece in self._template.lay_out(conversation.messages, thinking=conversation.thinking):
+        for piece in pieces:
             if isinstance(piece, PicturePart):
                 pictures.append(self._place(piece, start=len(ids)))
                 ids.extend([self._placeholder] * pictures[-1].num_tokens)

@@ -36,6 +36,10 @@ class ChatTemplate:
         """
         return list(_joined(self._pieces(messages, thinking)))
 
+    def opening(self, picture: PicturePart) -> list[Piece]:
+        """Return the pieces that every chat begins with whose first message is a question that opens with a picture."""
+        return [self._mask, self._sop, self._roles["user"], "\n", self._picture, picture, self._picture_end]
+
     def _pieces(self, messages: Sequence[Message], thinking: bool) -> Iterator[Piece]:
         yield from (self._mask, self._sop)
         last_question = max((i for i, message in enumerate(messages) if message.role == "user"), default=-1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -20,6 +21,7 @@ from flashsight.guard import AccessPolicy
 from flashsight.server.chat import chat_endpoint
 from flashsight.server.errors import error_response, method_not_allowed, not_found
 from flashsight.server.fields import FIELDS
+from flashsight.server.files import add_files
 from flashsight.server.frontdoor import Capped, Guarded, Named
 from flashsight.server.metrics import Metrics
 from flashsight.server.operations import add_operations
@@ -53,6 +55,7 @@ def build_app(
     app.add_api_route(
         TOKENIZE_PATH, tokenize_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
     )
+    add_files(app, readiness)
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
@@ -68,7 +71,7 @@ def build_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(config.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
         )
@@ -91,6 +94,13 @@ def _handle_errors(app: FastAPI) -> None:
             return error_response(not_found(path))
         return error_response(RequestError("the request is malformed"))
 
+    async def query(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        fault = error.errors()[0]
+        name = str(fault["loc"][-1])
+        return error_response(RequestError(f"{name} is wrong: {fault['msg'].lower()}", param=name))
+
+    app.add_exception_handler(RequestValidationError, query)
     app.add_exception_handler(FlashSightError, ours)
     app.add_exception_handler(HTTPException, frameworks)
 

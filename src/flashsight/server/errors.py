@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from flashsight.core.errors import (
     BodyTooLarge,
     EngineFault,
+    FileNotFound,
     FlashSightError,
     Forbidden,
     KeyRequired,
@@ -24,6 +25,7 @@ NOT_READY_RETRY_SECONDS = 2.0
 _STATUS: tuple[tuple[type[FlashSightError], int, str], ...] = (
     (BodyTooLarge, 413, "invalid_request_error"),
     (ModelNotFound, 404, "invalid_request_error"),
+    (FileNotFound, 404, "invalid_request_error"),
     (RequestError, 400, "invalid_request_error"),
     (KeyRequired, 401, "authentication_error"),
     (Forbidden, 403, "permission_error"),

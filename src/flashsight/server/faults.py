@@ -14,7 +14,6 @@ from flashsight.server.fields import FIELDS
 _HINTS = {
     "(video_url)": "video is out of scope; send single pictures",
     "(input_audio)": "audio is not supported",
-    "(file)": "files are not supported; send a picture as image_url",
     "(image)": "the type of a picture part is 'image_url'",
     "(input_image)": "the type of a picture part is 'image_url'",
     "(tool)": "tools are not supported",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
+from flashsight.core.types import PromptStats
 from flashsight.service import Outcome, Readiness
 
 _FIRST_TOKEN = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -23,7 +24,7 @@ _WHOLE = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300
 
 
 class Metrics:
-    """Counters of one process. It is a ChatObserver: hand it to ChatService and to build_app."""
+    """Counters of one process. It is a ChatObserver and a LibraryObserver; hand it to build_app too."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
@@ -60,6 +61,21 @@ class Metrics:
             "flashsight_answer_seconds", "Request to last token.", buckets=_WHOLE, registry=registry
         )
 
+        self._uploads = Counter("flashsight_uploads", "Files that were taken in.", registry=registry)
+        self._upload_bytes = Counter("flashsight_upload_bytes", "Bytes of the files taken in.", registry=registry)
+        self._prewarms = Counter(
+            "flashsight_prewarms",
+            "Uploaded pictures by how reading them ahead ended: ok, skipped, aborted or an error's code.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._prewarms_used = Counter(
+            "flashsight_prewarms_used",
+            "Uploaded pictures that a chat asked about, once each: reading ahead was done, or under way.",
+            ["when"],
+            registry=registry,
+        )
+
     def watch(self, readiness: Readiness) -> None:
         """Show readiness, plan and engine numbers with every scrape."""
         self._registry.register(_EngineNumbers(readiness))
@@ -91,6 +107,19 @@ class Metrics:
         if outcome.first_seconds is not None and usage.completion_tokens > 1:
             self._per_token.observe((outcome.total_seconds - outcome.first_seconds) / (usage.completion_tokens - 1))
 
+    def uploaded(self, num_bytes: int) -> None:
+        """Count a file."""
+        self._uploads.inc()
+        self._upload_bytes.inc(num_bytes)
+
+    def prewarmed(self, outcome: str, stats: PromptStats | None) -> None:
+        """Count how reading a picture ahead ended."""
+        self._prewarms.labels(outcome).inc()
+
+    def prewarm_used(self, when: Literal["ready", "in_flight"]) -> None:
+        """Count a picture that had been, or was being, read ahead when a chat asked about it."""
+        self._prewarms_used.labels(when).inc()
+
     def render(self) -> bytes:
         """Return the text exposition format."""
         return generate_latest(self._registry)
@@ -118,6 +147,8 @@ class _EngineNumbers(Collector):
             if name.endswith("_bytes"):
                 planned.add_metric([name.removesuffix("_bytes")], value)
         yield planned
+        for name, value in serving.library.numbers.items() if serving.library is not None else ():
+            yield GaugeMetricFamily(f"flashsight_{name}", "Uploaded files kept now.", value=value)
         for name, value in _numbers(plain(serving.snapshot())):
             kind = CounterMetricFamily if name.startswith("total_") else GaugeMetricFamily
             yield kind(f"flashsight_engine_{name.removeprefix('total_')}", "The engine's own count.", value=value)

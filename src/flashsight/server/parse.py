@@ -25,6 +25,7 @@ from flashsight.server.protocol import (
     AnyMessage,
     AssistantMessage,
     ChatBody,
+    File,
     Image,
     ImageUrl,
     ObjectFormat,
@@ -85,12 +86,23 @@ def _message(index: int, message: AnyMessage) -> Message:
     return Message(role=role, parts=tuple(_part(f"{path}[{i}]", part) for i, part in enumerate(message.content)))
 
 
-def _part(path: str, part: Text | Image) -> TextPart | PictureRef:
+def _part(path: str, part: Text | Image | File) -> TextPart | PictureRef:
     if isinstance(part, Text):
         return TextPart(text=part.text)
-    if isinstance(part.image_url, ImageUrl):
-        return PictureRef(url=part.image_url.url, detail=part.image_url.detail, param=f"{path}.image_url.url")
-    return PictureRef(url=part.image_url, param=f"{path}.image_url")
+    if isinstance(part, File):
+        return PictureRef(url=part.file.file_id, param=f"{path}.file.file_id")
+    return picture_ref(f"{path}.image_url", part.image_url)
+
+
+def picture_ref(path: str, named: ImageUrl | str) -> PictureRef:
+    """Return the reference of a picture that the field `path` names by a URL or an uploaded file's id."""
+    if isinstance(named, str):
+        return PictureRef(url=named, param=path)
+    if named.url is not None and named.file_id is None:
+        return PictureRef(url=named.url, detail=named.detail, param=f"{path}.url")
+    if named.file_id is not None and named.url is None:
+        return PictureRef(url=named.file_id, detail=named.detail, param=f"{path}.file_id")
+    raise RequestError(f"{path} needs exactly one of url and file_id", param=f"{path}.url")
 
 
 def _sampling(body: ChatBody) -> Sampling:

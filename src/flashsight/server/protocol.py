@@ -32,10 +32,18 @@ class Text(Body):
     text: str
 
 
-class ImageUrl(Body):
-    """Where a picture is: data URL, bare base64, or, if the server allows it, file:// and http(s)://."""
+FileId = Annotated[str, Field(pattern=r"^file-[0-9A-Za-z]{1,64}$")]
 
-    url: Annotated[str, Field(min_length=1)]
+
+class ImageUrl(Body):
+    """Where a picture is, exactly one of `url` and `file_id`.
+
+    url: data URL, bare base64, `file-…` or `sha256:…` of an uploaded picture, or, if the server allows it, file:// and
+    http(s)://.
+    """
+
+    url: Annotated[str, Field(min_length=1)] | None = None
+    file_id: FileId | None = None
     detail: Literal["auto", "low", "high"] = "auto"
 
 
@@ -53,6 +61,19 @@ class Image(Body):
     ]
 
 
+class FileRef(Body):
+    """An uploaded file by its id."""
+
+    file_id: FileId
+
+
+class File(Body):
+    """A picture that was uploaded to /v1/files, as OpenAI names files in a question."""
+
+    type: Literal["file"]
+    file: FileRef
+
+
 def _kind_of_part(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     return f"({kind})" if isinstance(kind, str) else "(none)"
@@ -64,7 +85,8 @@ def _kind_of_content(value: Any) -> str:
 
 TextTag = Annotated[Text, Tag("(text)")]
 ImageTag = Annotated[Image, Tag("(image_url)")]
-Parts = Annotated[list[Annotated[TextTag | ImageTag, Discriminator(_kind_of_part)]], Tag("(parts)")]
+FileTag = Annotated[File, Tag("(file)")]
+Parts = Annotated[list[Annotated[TextTag | ImageTag | FileTag, Discriminator(_kind_of_part)]], Tag("(parts)")]
 TextParts = Annotated[list[Text], Tag("(parts)")]
 String = Annotated[str, Tag("(string)")]
 Content = Annotated[String | Parts, Discriminator(_kind_of_content)]

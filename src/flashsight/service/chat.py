@@ -32,6 +32,7 @@ from flashsight.core.types import (
     Usage,
 )
 from flashsight.service.backend import ChatBackend, PictureGate, PromptReader
+from flashsight.service.library import Library
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,10 +90,12 @@ class ChatService:
         max_pictures: int,
         observers: Sequence[ChatObserver] = (),
         reader: PromptReader | None = None,
+        library: Library | None = None,
     ) -> None:
         """`model` is the name that requests must use; `max_pictures` counts those of a whole request.
 
         reader: who tells the tokens of a prompt, where the backend lets anybody know them.
+        library: where pictures that were uploaded before are found; without it only the gate knows references.
         """
         self._reader = reader
         self._gate = gate
@@ -100,6 +103,7 @@ class ChatService:
         self.model = model
         self._max_pictures = max_pictures
         self._observers = tuple(observers)
+        self._library = library
 
     async def stream(self, request: ChatRequest, *, caller: Caller, request_id: str) -> AsyncGenerator[Delta, None]:
         """Yield the answer's deltas, Usage last. Close it early (`aclosing`) to abandon the work.
@@ -110,11 +114,12 @@ class ChatService:
         try:
             self._check(request)
             conversation = Conversation(
-                messages=await self._admit(request.messages),
+                messages=await self._admit(request.messages, caller),
                 caller=caller,
                 request_id=request_id,
                 thinking=request.thinking,
             )
+            self._note_pictures(conversation)
             async with aclosing(self._backend.stream(conversation, request.sampling)) as deltas:
                 async for delta in deltas:
                     watch.see(delta)
@@ -155,7 +160,7 @@ class ChatService:
             return await self._reader.read(prompt), self._reader.context_tokens
         self._check(prompt)
         conversation = Conversation(
-            messages=await self._admit(prompt.messages),
+            messages=await self._admit(prompt.messages, caller),
             caller=caller,
             request_id=request_id,
             thinking=prompt.thinking,
@@ -175,10 +180,10 @@ class ChatService:
                 param="messages",
             )
 
-    async def _admit(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+    async def _admit(self, messages: Sequence[Message], caller: Caller) -> tuple[Message, ...]:
         """Pass all pictures through the gate at once; the first bad one, in the request's order, is reported."""
         refs = [part for message in messages for part in message.parts if isinstance(part, PictureRef)]
-        tasks = [asyncio.create_task(self._gate.admit(ref)) for ref in refs]
+        tasks = [asyncio.create_task(self._picture(ref, caller)) for ref in refs]
         try:
             admitted = iter([await task for task in tasks])
         finally:
@@ -186,6 +191,16 @@ class ChatService:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return tuple(_past_the_gate(message, admitted) for message in messages)
+
+    async def _picture(self, ref: PictureRef, caller: Caller) -> Media:
+        uploaded = self._library.find(ref, caller) if self._library is not None else None
+        return uploaded or await self._gate.admit(ref)
+
+    def _note_pictures(self, conversation: Conversation) -> None:
+        for message in conversation.messages:
+            for part in message.parts:
+                if self._library is not None and isinstance(part, PicturePart):
+                    self._library.asked_about(part.media, conversation.caller)
 
 
 def _past_the_gate(message: Message, admitted: Iterator[Media]) -> Message:

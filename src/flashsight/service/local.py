@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from flashsight.core.errors import PictureError, PromptTooLong, RequestError, SchemaError
 from flashsight.core.types import (
+    Caller,
     Constraint,
     Conversation,
     Delta,
+    Detail,
     JsonConstraint,
+    Media,
     ModelInput,
     PictureInput,
     PicturePart,
@@ -34,7 +37,7 @@ from flashsight.core.types import (
 )
 from flashsight.processing.bounds import BoundedThinking
 from flashsight.processing.grammar import GrammarCompiler
-from flashsight.processing.processor import Processor
+from flashsight.processing.processor import PictureCost, Processor
 from flashsight.service.merge import merged
 from flashsight.service.writer import AnswerWriter
 
@@ -47,9 +50,12 @@ class TokenEngine(Protocol):
     ) -> AsyncGenerator[TokenEvent, None]:
         """Yield one sequence's events; closing the generator early aborts the sequence."""
 
+    async def prewarm(self, prompt: ModelInput, *, salt: Salt, request_id: str) -> PromptStats:
+        """Bring a prompt into the caches, behind all answers; cancelling it drops the work."""
+
 
 class LocalBackend:
-    """A ChatBackend over a processor and an engine."""
+    """A ChatBackend and a PictureReader over a processor and an engine."""
 
     def __init__(self, processor: Processor, engine: TokenEngine, *, context_tokens: int, vocabulary_size: int) -> None:
         """context_tokens: prompt and answer together. vocabulary_size: logits of the model."""
@@ -89,6 +95,16 @@ class LocalBackend:
         if isinstance(prompt, str):
             return self._processor.tokenizer.encode(prompt)
         return [int(number) for number in self._processor.prepare(prompt).ids]
+
+    async def prewarm(self, media: Media, *, caller: Caller, request_id: str) -> PromptStats:
+        """Bring the beginning of a chat that opens with this picture into the caches, behind all answers."""
+        picture = PicturePart(media=media, param="file")
+        prompt = await asyncio.to_thread(self._processor.prepare_opening, picture)
+        return await self._engine.prewarm(prompt, salt=caller.salt, request_id=request_id)
+
+    def cost(self, media: Media, detail: Detail) -> PictureCost:
+        """Tell what the picture takes in a prompt, from its header alone."""
+        return self._processor.describe(media, detail)
 
     def _prepare(
         self, conversation: Conversation, sampling: Sampling

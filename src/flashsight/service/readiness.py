@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from flashsight.core.errors import NotReady
 from flashsight.service.chat import ChatService
+from flashsight.service.library import Library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +26,14 @@ class Serving:
     plan: returns the memory plan, a dataclass or a mapping; `/v1/plan` shows it.
     snapshot: returns the engine's numbers now, a dataclass (nested ones too) or a mapping; `/metrics` shows each as
     `flashsight_engine_<name>`. It is called on the event loop and must not wait for the engine's thread.
+    library: uploaded pictures, or None where none are kept.
     about: what /health adds for whoever looks: `model` (the checkpoint's name) and `device`.
     """
 
     chat: ChatService
     plan: Callable[[], object]
     snapshot: Callable[[], object]
+    library: Library | None = None
     about: Mapping[str, str] = field(default_factory=dict)
 
 
