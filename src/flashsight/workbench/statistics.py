@@ -104,6 +104,19 @@ def _bootstrapped(values: Sequence[float], statistic: Callable[..., np.ndarray],
     return Figure(value=value, low=float(ends.low), high=float(ends.high), num=sample.size, method="bootstrap")
 
 
+def resampled(num: int, statistic: Callable[[Sequence[int]], float], *, seed: int = 0) -> Figure:
+    """Return any figure of `num` pictures, given their places 0..num-1, with a percentile bootstrap over pictures."""
+    if num == 0:
+        return Figure(value=None, low=None, high=None, num=0, method="bootstrap")
+    value = statistic(range(num))
+    if num == 1:
+        return Figure(value=value, low=None, high=None, num=1, method="bootstrap")
+    drawn = np.random.default_rng(seed).integers(0, num, (RESAMPLES // 4, num))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile([statistic(places.tolist()) for places in drawn], [tail, 1 - tail])
+    return Figure(value=value, low=float(low), high=float(high), num=num, method="bootstrap")
+
+
 def change(before: Sequence[bool], after: Sequence[bool]) -> Change:
     """Compare the same pictures, wrong or right, in two runs: McNemar's exact test on those that changed."""
     fixed = sum(new and not old for old, new in zip(before, after, strict=True))
