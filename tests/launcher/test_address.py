@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import stat
 from pathlib import Path
 
@@ -74,3 +75,10 @@ def test_urls_can_be_opened_as_they_are_printed() -> None:
     assert local_url("::1", 8080) == "http://[::1]:8080"
     assert reachable_urls("127.0.0.1", 1) == ["http://127.0.0.1:1"]
     assert reachable_urls(EVERYWHERE, 1)[0] == "http://127.0.0.1:1"
+
+
+def test_an_accepted_connection_sends_small_packets_at_once() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1

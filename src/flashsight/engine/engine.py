@@ -20,12 +20,16 @@ from flashsight.engine.inbox import Abort, Inbox, Message, Stop, Submit
 from flashsight.engine.loop import EngineSnapshot, Loop
 from flashsight.engine.publish import Ticket
 from flashsight.engine.request import Request
-from flashsight.engine.runner import Runner, tune_process
+from flashsight.engine.runner import Runner, step_back, tune_process
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, Sequence, SequenceId
 
 _log = logging.getLogger(__name__)
+
+ENGINE_NICENESS = 5
+DECODE_NICENESS = 10
+"""How far the threads that compute step back behind the event loop (0), as `nice` counts."""
 
 
 class Engine:
@@ -44,7 +48,9 @@ class Engine:
         self._sampler = sampler
         self._clock = clock
         self._inbox = Inbox()
-        self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="flashsight-decode")
+        self._decoders = ThreadPoolExecutor(
+            decode_threads, "flashsight-decode", initializer=step_back, initargs=(DECODE_NICENESS,)
+        )
         self._loop = Loop(
             scheduler=scheduler,
             runner=runner,
@@ -140,6 +146,7 @@ class Engine:
 
     def _serve(self) -> None:
         try:
+            step_back(ENGINE_NICENESS)
             tune_process()
             self._runner.warm_up(self._sampler)
             self._is_ready = True

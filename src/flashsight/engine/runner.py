@@ -6,9 +6,11 @@ chunks:  ids -> embedding, picture rows replaced by features -> text layers -> l
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from pathlib import Path
@@ -159,6 +161,15 @@ def tune_process() -> None:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, min(torch.get_num_threads(), allowed, _quota_cpus())))
     sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+
+
+def step_back(niceness: int) -> None:
+    """Let the calling thread, and threads it starts, give way to the event loop, where the system knows such a thing.
+
+    Steps and decoding keep every core busy for long; whoever asks /health or reads a stream must not wait for that.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def _quota_cpus(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
