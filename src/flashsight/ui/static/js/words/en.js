@@ -39,5 +39,6 @@ export default {
   "refused.host_refused": "Open the page under another address", "refused.origin_refused": "This origin is refused", "refused.model_not_found": "No such model",
   "refused.unsupported_option": "The server does not support this option", "refused.invalid_schema": "The answer cannot follow this schema", "refused.schema_too_complex": "The schema is too complex", "refused.invalid_json": "The request is malformed",
   "refused.invalid_request": "The request is at fault", "refused.not_found": "The server has no such address", "refused.method_not_allowed": "The server has no such address",
+  "refused.server_unreachable": "The server behind this one does not answer",
   "refused.internal_error": "The server failed",
 };

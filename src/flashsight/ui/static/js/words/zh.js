@@ -68,5 +68,6 @@ export default {
   "refused.invalid_request": "请求有误", "reason.invalid_request": "请检查设置里的数值。",
   "refused.not_found": "服务没有这个地址", "reason.not_found": "请刷新页面后重试。",
   "refused.method_not_allowed": "服务没有这个地址", "reason.method_not_allowed": "请刷新页面后重试。",
+  "refused.server_unreachable": "连不上上游服务", "reason.server_unreachable": "请确认它在运行，然后重试。",
   "refused.internal_error": "服务出错了", "reason.internal_error": "这不是你的问题；请重试，原因见服务日志。",
 };
