@@ -14,6 +14,7 @@ from flashsight.core.types import (
     Delta,
     Detail,
     Finish,
+    Grid,
     Media,
     PictureRef,
     PromptStats,
@@ -108,4 +109,4 @@ class ScriptedReader:
         return PromptStats(prompt_tokens=9, picture_tokens=2, cached_tokens=0, picture_level="none", timings=TIMINGS)
 
     def cost(self, media: Media, detail: Detail) -> PictureCost:
-        return PictureCost(resized=(28, 56), num_tokens=2)
+        return PictureCost(resized=(28, 56), grid=Grid(t=1, h=2, w=4), num_tokens=2)

@@ -18,7 +18,7 @@ from flashsight.core.config import Config, EngineConfig, MediaConfig, ModelConfi
 from flashsight.guard import AccessPolicy
 from flashsight.launcher.build import LocalParts, build_chat, build_library, build_local
 from flashsight.server import Metrics, build_app
-from flashsight.service import Readiness, Serving
+from flashsight.service import Pace, Readiness, Serving
 from tests.server.live import Live, serving
 from tests.server.support import MODEL
 
@@ -44,9 +44,12 @@ def live(parts: LocalParts, tiny_checkpoint: Path) -> Iterator[Live]:
         server=ServerConfig(api_keys=KEYS),
     )
     readiness, metrics = Readiness(), Metrics()
-    library = build_library(config, parts, observers=[metrics])
-    chat = build_chat(config, parts, observers=[metrics], library=library)
-    readiness.open(Serving(chat=chat, plan=lambda: parts.plan, snapshot=parts.engine.snapshot, library=library))
+    pace = Pace()
+    library = build_library(config, parts, observers=[metrics, pace])
+    chat = build_chat(config, parts, observers=[metrics, pace], library=library)
+    readiness.open(
+        Serving(chat=chat, plan=lambda: parts.plan, snapshot=parts.engine.snapshot, library=library, pace=pace)
+    )
     app = build_app(config.server, readiness=readiness, access=AccessPolicy(KEYS), metrics=metrics)
     with serving(app) as live:
         yield live
@@ -83,6 +86,35 @@ def upload(client: openai.OpenAI, content: bytes) -> Any:
 
 def encoded(parts: LocalParts) -> int:
     return parts.engine.snapshot().books.totals.pictures_encoded
+
+
+def estimate(client: openai.OpenAI, image_url: Any) -> Any:
+    return client.post("/images/estimate", body={"image_url": image_url}, cast_to=object)
+
+
+def test_a_picture_costs_what_was_estimated_before(clients: list[openai.OpenAI], parts: LocalParts):
+    content, before = png(20, (300, 200)), encoded(parts)
+    told = estimate(clients[0], {"url": url(content), "detail": "low"})
+    assert told["estimated_ms"] is None, "no picture has been read yet"
+    assert (told["width"], told["height"], told["format"], told["bytes"]) == (300, 200, "png", len(content))
+    assert (told["resized"], told["grid"]) == ({"width": 308, "height": 196}, {"t": 1, "h": 14, "w": 22})
+    assert encoded(parts) == before
+    usage = ask(clients[0], url(content)).usage
+    assert told["image_tokens"] == usage.prompt_tokens_details.image_tokens == 77
+    again = estimate(clients[0], url(content))
+    assert all(spent > 0 for spent in again.pop("estimated_ms").values())
+    assert again == {name: value for name, value in told.items() if name != "estimated_ms"}
+
+
+def test_an_estimate_takes_a_file_of_ones_own_and_refuses_as_a_chat_does(clients: list[openai.OpenAI]):
+    file = upload(clients[0], png(21))
+    assert estimate(clients[0], {"file_id": file.id})["image_tokens"] == TOKENS
+    with pytest.raises(openai.NotFoundError):
+        estimate(clients[1], {"file_id": file.id})
+    for bad, param in (("data:image/png;base64,@@", "image_url"), ({}, "image_url.url"), (None, "image_url")):
+        with pytest.raises(openai.BadRequestError) as caught:
+            estimate(clients[0], bad)
+        assert caught.value.param == param
 
 
 @pytest.mark.parametrize("thinking", [False, True])

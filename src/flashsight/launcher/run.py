@@ -22,7 +22,7 @@ from flashsight.core.errors import FlashSightError
 from flashsight.core.telemetry import get_log
 from flashsight.guard import AccessPolicy
 from flashsight.server import Metrics, build_app
-from flashsight.service import Readiness, Serving
+from flashsight.service import Pace, Readiness, Serving
 from flashsight.ui import STATIC_FOLDER
 
 if TYPE_CHECKING:
@@ -148,8 +148,9 @@ class _Loader:
             parts.engine.stop()
             return
         self._parts = parts
-        library = build_library(self._config, parts, observers=[self._metrics])
-        chat = build_chat(self._config, parts, observers=[self._metrics], library=library)
+        pace = Pace()
+        library = build_library(self._config, parts, observers=[self._metrics, pace])
+        chat = build_chat(self._config, parts, observers=[self._metrics, pace], library=library)
         about = {
             "model": self._config.model.path,
             "device": parts.plan.device.name,
@@ -161,6 +162,7 @@ class _Loader:
                 plan=parts.plan.as_dict,
                 snapshot=lambda: parts.engine.snapshot().numbers(),
                 library=library,
+                pace=pace,
                 about=about,
             )
         )

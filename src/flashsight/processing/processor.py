@@ -20,6 +20,7 @@ from flashsight.core.errors import PictureError
 from flashsight.core.types import (
     Conversation,
     Detail,
+    Grid,
     Media,
     ModelInput,
     PictureInput,
@@ -35,12 +36,13 @@ from flashsight.processing.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureCost:
-    """What a picture takes in a prompt: (height, width) in pixels as the model is shown it, and tokens.
+    """What a picture takes in a prompt: (height, width) in pixels as the model is shown it, patches and tokens.
 
     num_tokens counts the placeholders; a begin and an end token stand around them.
     """
 
     resized: tuple[int, int]
+    grid: Grid
     num_tokens: int
 
 
@@ -88,14 +90,15 @@ class Processor:
     def describe(self, media: Media, detail: Detail = "auto") -> PictureCost:
         """Tell what a picture would cost, before asking."""
         resized = shown_size(media.turned_size, self.settings, max_side=self._max_side, detail=detail)
-        return PictureCost(resized=resized, num_tokens=self.settings.num_tokens(resized))
+        grid, num_tokens = self.settings.grid(resized), self.settings.num_tokens(resized)
+        return PictureCost(resized=resized, grid=grid, num_tokens=num_tokens)
 
     def _place(self, part: PicturePart, *, start: int) -> PictureInput:
         cost = self.describe(part.media, part.detail)
         height, width = cost.resized
         return PictureInput(
             key=PictureKey(f"{part.media.sha256}:{height}x{width}:{self._settings_tag}"),
-            grid=self.settings.grid(cost.resized),
+            grid=cost.grid,
             resized=cost.resized,
             start=start,
             num_tokens=cost.num_tokens,

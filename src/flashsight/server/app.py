@@ -20,6 +20,7 @@ from flashsight.core.errors import FlashSightError, RequestError
 from flashsight.guard import AccessPolicy
 from flashsight.server.chat import chat_endpoint
 from flashsight.server.errors import error_response, method_not_allowed, not_found
+from flashsight.server.estimate import EstimateBody, estimate_endpoint
 from flashsight.server.fields import FIELDS
 from flashsight.server.files import add_files
 from flashsight.server.frontdoor import Capped, Guarded, Named
@@ -32,7 +33,8 @@ from flashsight.service import Readiness
 
 CHAT_PATH = "/v1/chat/completions"
 TOKENIZE_PATH = "/tokenize"
-_BODIES: dict[str, type[BaseModel]] = {CHAT_PATH: ChatBody, TOKENIZE_PATH: TokenizeBody}
+ESTIMATE_PATH = "/v1/images/estimate"
+_BODIES: dict[str, type[BaseModel]] = {CHAT_PATH: ChatBody, TOKENIZE_PATH: TokenizeBody, ESTIMATE_PATH: EstimateBody}
 _ALWAYS_PUBLIC = frozenset({"/health", "/ready"})
 
 
@@ -54,6 +56,9 @@ def build_app(
     )
     app.add_api_route(
         TOKENIZE_PATH, tokenize_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
+    )
+    app.add_api_route(
+        ESTIMATE_PATH, estimate_endpoint(readiness), methods=["POST"], tags=["files"], response_class=Response
     )
     add_files(app, readiness)
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
@@ -96,9 +101,8 @@ def _handle_errors(app: FastAPI) -> None:
 
     async def query(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        fault = error.errors()[0]
-        name = str(fault["loc"][-1])
-        return error_response(RequestError(f"{name} is wrong: {fault['msg'].lower()}", param=name))
+        name = str(error.errors()[0]["loc"][-1])[:64]
+        return error_response(RequestError(f"{name} is not as /openapi.json says that it must be", param=name))
 
     app.add_exception_handler(RequestValidationError, query)
     app.add_exception_handler(FlashSightError, ours)

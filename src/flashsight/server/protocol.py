@@ -51,14 +51,18 @@ def _kind_of_url(value: Any) -> str:
     return "(string)" if isinstance(value, str) else "(object)"
 
 
+NamedPicture = Annotated[
+    Annotated[str, Field(min_length=1), Tag("(string)")] | Annotated[ImageUrl, Tag("(object)")],
+    Discriminator(_kind_of_url),
+]
+"""A picture's reference: an object, or the URL itself."""
+
+
 class Image(Body):
-    """A picture part; `image_url` may be the URL itself."""
+    """A picture part."""
 
     type: Literal["image_url"]
-    image_url: Annotated[
-        Annotated[str, Field(min_length=1), Tag("(string)")] | Annotated[ImageUrl, Tag("(object)")],
-        Discriminator(_kind_of_url),
-    ]
+    image_url: NamedPicture
 
 
 class FileRef(Body):

@@ -3,6 +3,7 @@
 from flashsight.service.backend import ChatBackend, PictureGate, PictureReader, PromptReader
 from flashsight.service.chat import Answer, ChatObserver, ChatService, Choice, Outcome
 from flashsight.service.library import Library, LibraryObserver
+from flashsight.service.pace import Estimate, Pace
 from flashsight.service.readiness import Readiness, Serving
 from flashsight.service.shelf import FileStatus, Purpose, StoredFile
 
@@ -12,10 +13,12 @@ __all__ = [
     "ChatObserver",
     "ChatService",
     "Choice",
+    "Estimate",
     "FileStatus",
     "Library",
     "LibraryObserver",
     "Outcome",
+    "Pace",
     "PictureGate",
     "PictureReader",
     "PromptReader",

@@ -183,7 +183,7 @@ class ChatService:
     async def _admit(self, messages: Sequence[Message], caller: Caller) -> tuple[Message, ...]:
         """Pass all pictures through the gate at once; the first bad one, in the request's order, is reported."""
         refs = [part for message in messages for part in message.parts if isinstance(part, PictureRef)]
-        tasks = [asyncio.create_task(self._picture(ref, caller)) for ref in refs]
+        tasks = [asyncio.create_task(self.picture(ref, caller=caller)) for ref in refs]
         try:
             admitted = iter([await task for task in tasks])
         finally:
@@ -192,7 +192,8 @@ class ChatService:
             await asyncio.gather(*tasks, return_exceptions=True)
         return tuple(_past_the_gate(message, admitted) for message in messages)
 
-    async def _picture(self, ref: PictureRef, caller: Caller) -> Media:
+    async def picture(self, ref: PictureRef, *, caller: Caller) -> Media:
+        """Return the picture that a reference names, past the gate; raise PictureError or FileNotFound."""
         uploaded = self._library.find(ref, caller) if self._library is not None else None
         return uploaded or await self._gate.admit(ref)
 

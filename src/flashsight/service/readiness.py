@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from flashsight.core.errors import NotReady
 from flashsight.service.chat import ChatService
 from flashsight.service.library import Library
+from flashsight.service.pace import Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Serving:
     snapshot: returns the engine's numbers now, a dataclass (nested ones too) or a mapping; `/metrics` shows each as
     `flashsight_engine_<name>`. It is called on the event loop and must not wait for the engine's thread.
     library: uploaded pictures, or None where none are kept.
+    pace: how fast pictures are read; it observes chat and library.
     about: what /health adds for whoever looks: `model` (the checkpoint's name) and `device`.
     """
 
@@ -34,6 +36,7 @@ class Serving:
     plan: Callable[[], object]
     snapshot: Callable[[], object]
     library: Library | None = None
+    pace: Pace = field(default_factory=Pace)
     about: Mapping[str, str] = field(default_factory=dict)
 
 
