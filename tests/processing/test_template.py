@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from flashsight.core.errors import OptionRefused
 from flashsight.core.types import Media, Message, PicturePart, Role, TextPart
 from flashsight.processing.template import ChatTemplate
 from flashsight.processing.tokenizer import Tokenizer
@@ -127,12 +126,6 @@ def test_typed_special_tokens_change_neither_roles_nor_pictures(tokenizer: Token
     plain = ours(tokenizer, [message("user", None, "x")], thinking=False)
     typed = ours(tokenizer, [message("user", None, "x" + text)], thinking=False)
     assert [i for i in typed if tokenizer.is_special(i)] == [i for i in plain if tokenizer.is_special(i)]
-
-
-def test_a_tool_message_is_refused_by_name(tokenizer: Tokenizer) -> None:
-    with pytest.raises(OptionRefused, match="role 'tool'") as caught:
-        ours(tokenizer, [message("user", "x"), message("tool", "42")], thinking=False)
-    assert caught.value.param == "messages[1].role"
 
 
 @pytest.mark.parametrize("thinking", [True, False])

@@ -126,7 +126,7 @@ async def _print_answer(answer: Ask, request: ChatRequest, *, wants_stats: bool)
                 _write(delta)
             elif isinstance(delta, Finish):
                 finish = delta
-            else:
+            elif isinstance(delta, Usage):
                 usage = delta
     print()
     if finish is not None and finish.reason == "length":

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
 
+from flashsight.core.tools import Calls, Tool, ToolCall
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -79,10 +81,16 @@ class PicturePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn. Before the media gate its pictures are PictureRef, after it PicturePart."""
+    """One turn. Before the media gate its pictures are PictureRef, after it PicturePart.
+
+    Of an assistant's turn: tool_calls in their order, and its reasoning. The turns of the role `tool` that follow
+    carry the results in the same order.
+    """
 
     role: Role
     parts: tuple[TextPart | PictureRef | PicturePart, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +123,7 @@ class Sampling:
 
     max_tokens None means what the context leaves. temperature 0 is greedy. `stop` strings end the answer and are
     not part of it. `logit_bias` speaks of token ids. `seed` None draws a fresh one. `thinking_tokens` bounds the
-    thinking, its two tags counted; None: only max_tokens does.
+    thinking, its two tags counted; None: only max_tokens does. `calls` None: the answer calls no tool.
     """
 
     temperature: float = 0.0
@@ -135,6 +143,7 @@ class Sampling:
     ignore_eos: bool = False
     constraint: Constraint | None = None
     thinking_tokens: int | None = None
+    calls: Calls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +154,7 @@ class ChatRequest:
     messages: tuple[Message, ...]
     sampling: Sampling
     thinking: bool = False
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +167,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """What a ChatBackend answers: messages whose pictures passed the gate."""
+    """What a ChatBackend answers: messages whose pictures passed the gate, and the tools that the model is told of."""
 
     messages: tuple[Message, ...]
     caller: Caller
     request_id: str
     thinking: bool = False
+    tools: tuple[Tool, ...] = ()
 
 
 # --- what the model reads ------------------------------------------------------------------------------------
@@ -342,6 +353,17 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    """A piece of call number `call` of choice `index`: its id and name first, then its arguments' JSON in pieces."""
+
+    index: int
+    call: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """Choice `index` has ended. boxes are those its whole answer named."""
 
@@ -363,4 +385,4 @@ class Usage:
     timings: Timings
 
 
-Delta = TextDelta | ReasoningDelta | Finish | Usage
+Delta = TextDelta | ReasoningDelta | ToolCallDelta | Finish | Usage

@@ -16,8 +16,11 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from numpy.typing import NDArray
 
 from flashsight.core.errors import SchemaError
+from flashsight.core.tools import Calls
 from flashsight.core.types import ChoiceConstraint, Constraint, JsonConstraint, TokenConstraint
+from flashsight.processing.lazy import AfterThinking, OnceCalled
 from flashsight.processing.tokenizer import Tokenizer
+from flashsight.processing.toolgrammar import calls_grammar
 
 MAX_SCHEMA_BYTES: Final = 65_536
 MAX_REGEX_CHARACTERS: Final = 4_096
@@ -51,7 +54,27 @@ class GrammarCompiler:
         grammar = _Grammar(self._matcher(_grammar_of(constraint)), self._tokenizer.size)
         if not thinking:
             return grammar
-        return _AfterThinking(grammar, self._think, self._think_end, self._tokenizer.stop_ids)
+        return AfterThinking(grammar, self._think, self._think_end, self._tokenizer.stop_ids)
+
+    def compile_calls(self, calls: Calls, constraint: Constraint | None, *, thinking: bool) -> TokenConstraint:
+        """Return a constraint for one sequence that may, or must, call tools; else it follows `constraint`, if any.
+
+        A call always has a known name and arguments by its schema. Raises SchemaError where that cannot be enforced.
+        """
+        grammar = _Grammar(self._matcher(_calls_grammar(calls)), self._tokenizer.size)
+        if calls.is_required:
+            if not thinking:
+                return grammar
+            return AfterThinking(grammar, self._think, self._think_end, self._tokenizer.stop_ids)
+        otherwise = None if constraint is None else self.compile(constraint, thinking=thinking)
+        return OnceCalled(
+            grammar,
+            otherwise,
+            tool_call=self._tokenizer.id_of("<tool_call>"),
+            think=self._think,
+            think_end=self._think_end,
+            thinking=thinking,
+        )
 
     def _matcher(self, grammar: str) -> LLMatcher:
         with self._lock:
@@ -102,35 +125,6 @@ class _Grammar:
             )
 
 
-class _AfterThinking:
-    """A grammar that sleeps while the model thinks."""
-
-    def __init__(self, grammar: _Grammar, think: int, think_end: int, stop_ids: frozenset[int]) -> None:
-        self._grammar = grammar
-        self._think, self._think_end = think, think_end
-        self._stop_ids = np.array(sorted(stop_ids))
-        self._has_begun = self._is_awake = False
-
-    def write_mask(self, words: NDArray[np.int32]) -> None:
-        if self._is_awake:
-            self._grammar.write_mask(words)
-            return
-        bits = np.full(32 * len(words), self._has_begun)
-        bits[self._stop_ids] = False
-        bits[self._think] = not self._has_begun
-        words[:] = np.packbits(bits, bitorder="little").view("<i4")
-
-    def advance(self, token: int) -> None:
-        if self._is_awake:
-            self._grammar.advance(token)
-        self._has_begun = True
-        self._is_awake = self._is_awake or token == self._think_end
-
-    @property
-    def is_finished(self) -> bool:
-        return self._is_awake and self._grammar.is_finished
-
-
 def _grammar_of(constraint: Constraint) -> str:
     """Return the constraint in llguidance's own form, its size checked."""
     if isinstance(constraint, JsonConstraint):
@@ -145,6 +139,17 @@ def _grammar_of(constraint: Constraint) -> str:
         return str(LLMatcher.grammar_from_regex(constraint.pattern))
     except ValueError:  # half a surrogate pair out of JSON
         raise SchemaError("the regex holds a character that does not exist; write it in whole characters") from None
+
+
+def _calls_grammar(calls: Calls) -> str:
+    try:
+        text = calls_grammar(calls, json_options=_JSON_OPTIONS)
+        grammar = str(LLMatcher.grammar_from_lark(text))
+    except (TypeError, ValueError, RecursionError):
+        raise SchemaError("a tool's schema is not plain JSON or is nested too deeply; simplify it") from None
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaError(f"the tools' schemas have {len(text)} bytes, the limit is {MAX_SCHEMA_BYTES}; simplify them")
+    return grammar
 
 
 def _json_grammar(constraint: JsonConstraint) -> str:

@@ -67,7 +67,8 @@ class Processor:
 
         Raises OptionRefused for a message that the template has no place for, PictureError for an impossible size.
         """
-        return self._put_together(self._template.lay_out(conversation.messages, thinking=conversation.thinking))
+        messages, tools = conversation.messages, conversation.tools
+        return self._put_together(self._template.lay_out(messages, thinking=conversation.thinking, tools=tools))
 
     def prepare_opening(self, picture: PicturePart) -> ModelInput:
         """Return the beginning of every chat that opens with this picture: up to the picture's end, thinking or not."""

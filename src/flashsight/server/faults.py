@@ -16,8 +16,7 @@ _HINTS = {
     "(input_audio)": "audio is not supported",
     "(image)": "the type of a picture part is 'image_url'",
     "(input_image)": "the type of a picture part is 'image_url'",
-    "(tool)": "tools are not supported",
-    "(function)": "tools are not supported",
+    "(function)": "send the result as a message of the role 'tool'",
 }
 
 

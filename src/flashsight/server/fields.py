@@ -22,10 +22,8 @@ class ProtocolField:
     note: str = ""
 
 
-_NO_TOOLS = "tools are not supported; ask for JSON with response_format instead"
-
 FIELDS: dict[str, ProtocolField] = {
-    "messages": ProtocolField("honoured", "roles system, developer, user, assistant; pictures in user messages"),
+    "messages": ProtocolField("honoured", "roles system, developer, user, assistant, tool; pictures of user and tool"),
     "model": ProtocolField("honoured", "the served name; any other is 404"),
     "stream": ProtocolField("honoured"),
     "stream_options": ProtocolField("honoured", "include_usage; include_obfuscation only false"),
@@ -51,11 +49,11 @@ FIELDS: dict[str, ProtocolField] = {
     "verbosity": ProtocolField("met", "the model has no such switch; only 'medium' is accepted"),
     "prompt_cache_key": ProtocolField("met", "one process with one cache: every prefix is found without a hint"),
     "prompt_cache_retention": ProtocolField("met", "the cache lives in memory; only 'in_memory' is accepted"),
-    "parallel_tool_calls": ProtocolField("met", f"{_NO_TOOLS}; only true, the default, is accepted"),
-    "tool_choice": ProtocolField("met", f"{_NO_TOOLS}; only 'none' and 'auto' are accepted"),
-    "function_call": ProtocolField("met", f"{_NO_TOOLS}; only 'none' and 'auto' are accepted"),
-    "tools": ProtocolField("refused", _NO_TOOLS),
-    "functions": ProtocolField("refused", _NO_TOOLS),
+    "parallel_tool_calls": ProtocolField("honoured", "false: at most one call"),
+    "tool_choice": ProtocolField("honoured", "none, auto, required, or a function by name"),
+    "function_call": ProtocolField("met", "superseded by tool_choice, send that; only 'none' and 'auto' are accepted"),
+    "tools": ProtocolField("honoured", "up to 128 functions; arguments always follow `parameters`"),
+    "functions": ProtocolField("refused", "superseded by tools, send those"),
     "metadata": ProtocolField("refused", "nothing is stored that it could be attached to"),
     "audio": ProtocolField("refused", "answers are text"),
     "moderation": ProtocolField("refused", "this server has no moderation service behind it"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from flashsight.core.errors import RequestError
+from flashsight.core.tools import Calls, Tool
 from flashsight.core.types import (
     ChatRequest,
     ChoiceConstraint,
@@ -35,6 +36,7 @@ from flashsight.server.protocol import (
     Text,
     ThinkingSwitch,
 )
+from flashsight.server.tools import calls_of, results_in_order, tool_calls_of, tools_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +57,13 @@ def parse_chat(body: bytes) -> Parsed:
         raise sentence(error) from None
     if parsed.stream_options is not None and not parsed.stream:
         raise RequestError("stream_options needs stream: true", param="stream_options")
+    tools = tools_of(parsed.tools)
     return Parsed(
         request=ChatRequest(
             model=parsed.model,
             messages=messages_of(parsed.messages),
-            sampling=_sampling(parsed),
+            sampling=replace(_sampling(parsed), calls=_calls(parsed, tools)),
+            tools=tools,
             thinking=thinking_of(parsed, parsed.reasoning_effort),
         ),
         is_stream=bool(parsed.stream),
@@ -73,17 +77,27 @@ def parse_chat(body: bytes) -> Parsed:
 
 def messages_of(messages: Sequence[AnyMessage]) -> tuple[Message, ...]:
     """Return the messages in the words of core, their pictures as references."""
-    return tuple(_message(index, message) for index, message in enumerate(messages))
+    return results_in_order(messages, [_message(index, message) for index, message in enumerate(messages)])
 
 
 def _message(index: int, message: AnyMessage) -> Message:
     role = "system" if isinstance(message, SystemMessage) else message.role
-    if isinstance(message.content, str):
-        return Message(role=role, parts=(TextPart(text=message.content),))
-    if not message.content and not isinstance(message, AssistantMessage):
-        raise RequestError(f"messages[{index}].content is empty", param=f"messages[{index}].content")
     path = f"messages[{index}].content"
-    return Message(role=role, parts=tuple(_part(f"{path}[{i}]", part) for i, part in enumerate(message.content)))
+    parts = _parts(path, message.content)
+    if not isinstance(message, AssistantMessage):
+        if not parts:
+            raise RequestError(f"{path} is empty", param=path)
+        return Message(role=role, parts=parts)
+    calls = tool_calls_of(index, message)
+    if message.content is None and not calls:
+        raise RequestError(f"{path} must be a string or a list of parts", param=path)
+    return Message(role=role, parts=parts, tool_calls=calls, reasoning=message.reasoning_content or "")
+
+
+def _parts(path: str, content: str | Sequence[Text | Image | File] | None) -> tuple[TextPart | PictureRef, ...]:
+    if isinstance(content, str):
+        return (TextPart(text=content),)
+    return tuple(_part(f"{path}[{i}]", part) for i, part in enumerate(content or ()))
 
 
 def _part(path: str, part: Text | Image | File) -> TextPart | PictureRef:
@@ -128,6 +142,18 @@ def _sampling(body: ChatBody) -> Sampling:
         constraint=_constraint(body),
         thinking_tokens=_thinking_tokens(body),
     )
+
+
+def _calls(body: ChatBody, tools: tuple[Tool, ...]) -> Calls | None:
+    calls = calls_of(tools, body.tool_choice, body.parallel_tool_calls)
+    if calls is not None and body.ignore_eos:
+        raise RequestError("ignore_eos contradicts tools, whose calls have an end", param="ignore_eos")
+    if calls is not None and calls.is_required and _constraint(body) is not None:
+        raise RequestError(
+            "an answer that must call a tool cannot follow response_format or structured_outputs too; leave one out",
+            param="tool_choice",
+        )
+    return calls
 
 
 def _constraint(body: ChatBody) -> Constraint | None:

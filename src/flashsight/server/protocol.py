@@ -15,6 +15,8 @@ MAX_STOPS = 16
 MAX_COUNT = 2**31 - 1
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+MAX_TOOLS = 128
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 Absent = Annotated[list[Any], Field(max_length=0)] | None
 """Only null or an empty list: the field is refused."""
 
@@ -113,19 +115,45 @@ class UserMessage(Body):
     name: None = None
 
 
+class CalledFunction(Body):
+    """The function of a call and its arguments, the text of a JSON object."""
+
+    name: ToolName
+    arguments: str
+
+
+class ToolCallBody(Body):
+    """A call that an earlier answer asked for."""
+
+    id: Annotated[str, Field(min_length=1, max_length=256)]
+    type: Literal["function"]
+    function: CalledFunction
+    index: int | None = None
+
+
+class ToolMessage(Body):
+    """The result of a call; it may hold pictures."""
+
+    role: Literal["tool"]
+    content: Content
+    tool_call_id: Annotated[str, Field(min_length=1, max_length=256)]
+    name: None = None
+
+
 class AssistantMessage(Body):
-    """An earlier answer, as it was given; its reasoning is taken and not shown to the model again, as GLM's own
-    template has it. What an OpenAI client echoes back with null is accepted.
+    """An earlier answer, as it was given; what an OpenAI client echoes back with null is accepted.
+
+    Its reasoning is shown to the model again only after the last question, between calls, as GLM's own template has it.
     """
 
     role: Literal["assistant"]
-    content: TextContent
+    content: TextContent | None = None
     reasoning_content: str | None = None
     name: None = None
     refusal: None = None
     audio: None = None
     function_call: None = None
-    tool_calls: Absent = None
+    tool_calls: Annotated[list[ToolCallBody], Field(max_length=MAX_TOOLS)] | None = None
     annotations: Absent = None
     boxes: list[Any] | None = None
 
@@ -140,8 +168,48 @@ def _kind_of_message(value: Any) -> str:
 AnyMessage = Annotated[
     Annotated[SystemMessage, Tag("(system)")]
     | Annotated[UserMessage, Tag("(user)")]
-    | Annotated[AssistantMessage, Tag("(assistant)")],
+    | Annotated[AssistantMessage, Tag("(assistant)")]
+    | Annotated[ToolMessage, Tag("(tool)")],
     Discriminator(_kind_of_message),
+]
+
+
+class Function(Body):
+    """A function that the model may ask for. Its arguments always follow `parameters`, strict or not."""
+
+    name: ToolName
+    description: Annotated[str, Field(max_length=16384)] | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolBody(Body):
+    """A tool; functions are the only kind."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class NamedFunction(Body):
+    """The name of a function."""
+
+    name: ToolName
+
+
+class NamedTool(Body):
+    """The one function that must be called."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+def _kind_of_choice(value: Any) -> str:
+    return "(string)" if isinstance(value, str) else "(object)"
+
+
+ToolChoice = Annotated[
+    Annotated[Literal["none", "auto", "required"], Tag("(string)")] | Annotated[NamedTool, Tag("(object)")],
+    Discriminator(_kind_of_choice),
 ]
 
 
@@ -251,10 +319,10 @@ class ChatBody(Body):
     verbosity: Literal["medium"] | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: Literal["in_memory"] | None = None
-    parallel_tool_calls: Literal[True] | None = None
-    tool_choice: Literal["none", "auto"] | None = None
+    parallel_tool_calls: bool | None = None
+    tool_choice: ToolChoice | None = None
     function_call: Literal["none", "auto"] | None = None
-    tools: Absent = None
+    tools: Annotated[list[ToolBody], Field(max_length=MAX_TOOLS)] | None = None
     functions: Absent = None
     metadata: Annotated[dict[str, Any], Field(max_length=0)] | None = None
     audio: None = None

@@ -15,6 +15,7 @@ from flashsight.core.types import (
     TextDelta,
     TextLogprob,
     Timings,
+    ToolCallDelta,
     Usage,
 )
 from flashsight.service import Answer, Choice
@@ -63,6 +64,8 @@ class Chunks:
                 choice["logprobs"] = _logprobs(delta.logprobs)
         elif isinstance(delta, ReasoningDelta):
             piece["reasoning_content"] = delta.text
+        elif isinstance(delta, ToolCallDelta):
+            piece["tool_calls"] = [_call_piece(delta)]
         elif isinstance(delta, Finish):
             choice["finish_reason"] = delta.reason
             if delta.boxes:
@@ -123,6 +126,12 @@ def _choice(index: int, choice: Choice, want_logprobs: bool) -> JsonObject:
     message: JsonObject = {"role": "assistant", "content": choice.text, "refusal": None}
     if choice.reasoning:
         message["reasoning_content"] = choice.reasoning
+    if choice.tool_calls:
+        message["content"] = choice.text or None
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in choice.tool_calls
+        ]
     if choice.boxes:
         message["boxes"] = [_box(box) for box in choice.boxes]
     return {
@@ -131,6 +140,13 @@ def _choice(index: int, choice: Choice, want_logprobs: bool) -> JsonObject:
         "logprobs": _logprobs(choice.logprobs) if want_logprobs else None,
         "finish_reason": choice.finish,
     }
+
+
+def _call_piece(delta: ToolCallDelta) -> JsonObject:
+    if delta.id is None:
+        return {"index": delta.call, "function": {"arguments": delta.arguments}}
+    function = {"name": delta.name, "arguments": delta.arguments}
+    return {"index": delta.call, "id": delta.id, "type": "function", "function": function}
 
 
 def _logprobs(tokens: Sequence[TextLogprob]) -> JsonObject:

@@ -14,8 +14,17 @@ from flashsight.core.errors import RequestError
 from flashsight.core.types import ChatRequest, Sampling
 from flashsight.server.faults import sentence
 from flashsight.server.parse import messages_of, thinking_of
-from flashsight.server.protocol import MAX_MESSAGES, AnyMessage, Body, TemplateArguments, ThinkingSwitch
+from flashsight.server.protocol import (
+    MAX_MESSAGES,
+    MAX_TOOLS,
+    AnyMessage,
+    Body,
+    TemplateArguments,
+    ThinkingSwitch,
+    ToolBody,
+)
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, read_body
+from flashsight.server.tools import tools_of
 from flashsight.service import Readiness
 
 
@@ -27,6 +36,7 @@ class TokenizeBody(Body):
     messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
     thinking: ThinkingSwitch | None = None
     chat_template_kwargs: TemplateArguments | None = None
+    tools: Annotated[list[ToolBody], Field(max_length=MAX_TOOLS)] | None = None
 
 
 def tokenize_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -56,7 +66,7 @@ def parse_tokenize(body: bytes, *, served: str) -> str | ChatRequest:
     if (parsed.text is None) == (parsed.messages is None):
         raise RequestError("exactly one of messages and text must be sent", param="messages")
     if parsed.text is not None:
-        if parsed.thinking or parsed.chat_template_kwargs or parsed.model not in (None, served):
+        if parsed.thinking or parsed.chat_template_kwargs or parsed.tools or parsed.model not in (None, served):
             raise RequestError("a text is tokenised as it is; send no other field but the served model", param="text")
         return parsed.text
     assert parsed.messages is not None, "one of the two is there"
@@ -65,4 +75,5 @@ def parse_tokenize(body: bytes, *, served: str) -> str | ChatRequest:
         messages=messages_of(parsed.messages),
         sampling=Sampling(),
         thinking=thinking_of(parsed),
+        tools=tools_of(parsed.tools),
     )

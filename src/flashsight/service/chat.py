@@ -9,10 +9,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from flashsight.core.errors import FlashSightError, ModelNotFound, OptionRefused, PictureError
+from flashsight.core.tools import ToolCall
 from flashsight.core.types import (
     Box,
     Caller,
@@ -29,6 +30,7 @@ from flashsight.core.types import (
     TextDelta,
     TextLogprob,
     TextPart,
+    ToolCallDelta,
     Usage,
 )
 from flashsight.service.backend import ChatBackend, PictureGate, PromptReader
@@ -42,6 +44,7 @@ class Choice:
     text: str = ""
     reasoning: str = ""
     logprobs: list[TextLogprob] = field(default_factory=list)
+    tool_calls: list[ToolCall] = field(default_factory=list)
     boxes: tuple[Box, ...] = ()
     finish: FinishReason | None = None
 
@@ -118,6 +121,7 @@ class ChatService:
                 caller=caller,
                 request_id=request_id,
                 thinking=request.thinking,
+                tools=request.tools,
             )
             self._note_pictures(conversation)
             async with aclosing(self._backend.stream(conversation, request.sampling)) as deltas:
@@ -164,6 +168,7 @@ class ChatService:
             caller=caller,
             request_id=request_id,
             thinking=prompt.thinking,
+            tools=prompt.tools,
         )
         return await self._reader.read(conversation), self._reader.context_tokens
 
@@ -212,22 +217,32 @@ def _past_the_gate(message: Message, admitted: Iterator[Media]) -> Message:
             parts.append(PicturePart(media=next(admitted), detail=part.detail, param=part.param))
         else:
             parts.append(part)
-    return Message(role=message.role, parts=tuple(parts))
+    return replace(message, parts=tuple(parts))
 
 
 def _count_pictures(request: ChatRequest) -> int:
     return sum(isinstance(part, PictureRef) for message in request.messages for part in message.parts)
 
 
-def _join(choice: Choice, delta: TextDelta | ReasoningDelta | Finish) -> None:
+def _join(choice: Choice, delta: TextDelta | ReasoningDelta | ToolCallDelta | Finish) -> None:
     if isinstance(delta, TextDelta):
         choice.text += delta.text
         choice.logprobs.extend(delta.logprobs)
     elif isinstance(delta, ReasoningDelta):
         choice.reasoning += delta.text
+    elif isinstance(delta, ToolCallDelta):
+        _join_call(choice, delta)
     else:
         choice.finish = delta.reason
         choice.boxes = delta.boxes
+
+
+def _join_call(choice: Choice, delta: ToolCallDelta) -> None:
+    if delta.call == len(choice.tool_calls):
+        choice.tool_calls.append(ToolCall(id=delta.id or "", name=delta.name or "", arguments=delta.arguments))
+    else:
+        begun = choice.tool_calls[delta.call]
+        choice.tool_calls[delta.call] = replace(begun, arguments=begun.arguments + delta.arguments)
 
 
 class _Watch:
@@ -245,7 +260,7 @@ class _Watch:
     def see(self, delta: Delta) -> None:
         if isinstance(delta, Usage):
             self._usage = delta
-        elif self._first_at is None and isinstance(delta, TextDelta | ReasoningDelta):
+        elif self._first_at is None and isinstance(delta, TextDelta | ReasoningDelta | ToolCallDelta):
             self._first_at = time.monotonic()
 
     def outcome(self) -> Outcome:

@@ -66,6 +66,7 @@ class LocalBackend:
         self._vocabulary_size = vocabulary_size
         self._stop_ids = processor.tokenizer.stop_ids
         self._banned_ids = tuple(processor.tokenizer.banned_ids(vocabulary_size))
+        self._tool_call = [number for text, number in processor.tokenizer.special.items() if text == "<tool_call>"]
 
     async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         """Yield the deltas of all choices, Usage last.
@@ -76,10 +77,13 @@ class LocalBackend:
         prompt, constraints = await asyncio.to_thread(self._prepare, conversation, sampling)
         max_tokens = self._room(len(prompt.ids), sampling.max_tokens)
         sizes = [part.media.turned_size for part in _pictures(conversation)]
+        tools = sampling.calls.tools if sampling.calls is not None else ()
         answer = _Answer(self._engine, conversation, prompt)
         choices = []
         for index in range(sampling.n):
-            writer = AnswerWriter(index, self._processor.tokenizer, stops=sampling.stop, turned_sizes=sizes)
+            writer = AnswerWriter(
+                index, self._processor.tokenizer, stops=sampling.stop, turned_sizes=sizes, tools=tools
+            )
             choices.append(answer.choice(writer, self._token_sampling(sampling, index, max_tokens, constraints[index])))
         async with aclosing(merged(choices)) as deltas:
             async for delta in deltas:
@@ -120,18 +124,22 @@ class LocalBackend:
 
     def _constraint(self, conversation: Conversation, sampling: Sampling) -> TokenConstraint | None:
         """Return a fresh constraint for one choice; whoever may think is kept from thinking for ever."""
-        wanted, grammar = sampling.constraint, None
-        if wanted is not None:
-            try:
-                grammar = self._grammars.compile(wanted, thinking=conversation.thinking)
-            except SchemaError as error:
-                error.param = error.param or _field_of(wanted)
-                raise
+        grammar = self._grammar(sampling, thinking=conversation.thinking)
         if not conversation.thinking:
             return grammar
         tokenizer = self._processor.tokenizer
         think, think_end = tokenizer.id_of("<think>"), tokenizer.id_of("</think>")
         return BoundedThinking(grammar, think=think, think_end=think_end, max_tokens=sampling.thinking_tokens)
+
+    def _grammar(self, sampling: Sampling, *, thinking: bool) -> TokenConstraint | None:
+        wanted, calls = sampling.constraint, sampling.calls
+        try:
+            if calls is not None:
+                return self._grammars.compile_calls(calls, wanted, thinking=thinking)
+            return None if wanted is None else self._grammars.compile(wanted, thinking=thinking)
+        except SchemaError as error:
+            error.param = error.param or ("tools" if wanted is None else _field_of(wanted))
+            raise
 
     def _prompt(self, conversation: Conversation) -> ModelInput:
         """Return the prompt, whose pictures say which field of the request they came from if they cannot be decoded."""
@@ -161,6 +169,8 @@ class LocalBackend:
     ) -> TokenSampling:
         stop_ids = frozenset[int]() if sampling.ignore_eos else self._stop_ids
         banned = (*self._banned_ids, *sorted(self._stop_ids)) if sampling.ignore_eos else self._banned_ids
+        if sampling.calls is None:
+            banned = (*banned, *self._tool_call)
         return TokenSampling(
             temperature=sampling.temperature,
             top_p=sampling.top_p,

@@ -1,4 +1,4 @@
-"""The tokens of one choice -> its deltas: thinking apart, characters whole, stop strings cut, boxes read at the end.
+"""The tokens of one choice -> its deltas: thinking and calls apart, characters whole, stop strings cut, boxes last.
 
 Knows no engine and no other choice.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from flashsight.core.tools import Tool
 from flashsight.core.types import (
     Delta,
     Finish,
@@ -17,11 +18,13 @@ from flashsight.core.types import (
     TextLogprob,
     TokenEvent,
     TokenLogprob,
+    ToolCallDelta,
 )
 from flashsight.processing.boxes import parse_boxes
 from flashsight.processing.stops import StopStrings
 from flashsight.processing.thinking import Spoken, ThinkingSplitter
 from flashsight.processing.tokenizer import Tokenizer
+from flashsight.processing.toolcalls import ToolCallReader
 
 
 class AnswerWriter:
@@ -40,8 +43,12 @@ class AnswerWriter:
         *,
         stops: Sequence[str] = (),
         turned_sizes: Sequence[tuple[int, int]] = (),
+        tools: Sequence[Tool] = (),
     ) -> None:
-        """turned_sizes: (width, height) in pixels of each picture of the conversation, for its boxes."""
+        """turned_sizes: (width, height) in pixels of each picture of the conversation, for its boxes.
+
+        tools: those that the answer may call.
+        """
         self.index = index
         self.num_tokens = 0
         self.num_reasoning = 0
@@ -50,6 +57,7 @@ class AnswerWriter:
         self._splitter = ThinkingSplitter(tokenizer)
         self._stops = StopStrings(stops)
         self._turned_sizes = tuple(turned_sizes)
+        self._calls = ToolCallReader(tokenizer, tools) if tools else None
         self._ids: list[int] = []
         self._num_spoken = self._num_shown = 0
         self._unsent: deque[tuple[int, TextLogprob]] = deque()
@@ -57,14 +65,28 @@ class AnswerWriter:
     def write(self, event: TokenEvent) -> Iterator[Delta]:
         """Yield what this event adds, with a Finish when it is the last."""
         if event.token is not None:
-            for spoken in self._take(event.token, event):
-                yield from self._say(spoken)
+            if self._calls is not None and not self._splitter.is_thinking and self._calls.takes(event.token):
+                yield from self._call(self._calls, event.token)
+            else:
+                for spoken in self._take(event.token, event):
+                    yield from self._say(spoken)
         if self._stops.is_stopped:
             yield from self._finish("stop")
         elif event.finish is not None:
             for spoken in self._splitter.finish():
                 yield from self._say(spoken)
-            yield from self._finish("stop" if self._stops.is_stopped else event.finish)
+            yield from self._finish("stop" if self._stops.is_stopped else self._reason(event.finish))
+
+    def _call(self, calls: ToolCallReader, token: int) -> Iterator[Delta]:
+        self.num_tokens += 1
+        for piece in calls.push(token):
+            yield ToolCallDelta(
+                index=self.index, call=piece.call, id=piece.id, name=piece.name, arguments=piece.arguments
+            )
+
+    def _reason(self, finish: FinishReason) -> FinishReason:
+        has_called = self._calls is not None and self._calls.num_calls > 0
+        return "tool_calls" if finish == "stop" and has_called else finish
 
     def _take(self, token: int, event: TokenEvent) -> list[Spoken]:
         was_thinking = self._splitter.is_thinking
@@ -82,6 +104,8 @@ class AnswerWriter:
         if spoken.side == "reasoning":
             yield ReasoningDelta(index=self.index, text=spoken.text)
             return
+        if self._calls is not None and self._calls.num_calls and spoken.text.isspace():
+            return  # line breaks between calls
         self._num_spoken += len(spoken.text)
         yield from self._show(self._stops.push(spoken.text))
 
