@@ -12,6 +12,7 @@ from flashsight.cli.background import logs, status, stop
 from flashsight.cli.bench import bench
 from flashsight.cli.demo import demo
 from flashsight.cli.doctor import doctor
+from flashsight.cli.evaluate import evaluate
 from flashsight.cli.reference import reference
 from flashsight.cli.serve import serve
 from flashsight.cli.settings import config
@@ -47,6 +48,7 @@ app.command()(config)
 app.command()(status)
 app.command()(stop)
 app.command()(logs)
+app.command()(evaluate)
 app.add_typer(bench)
 app.add_typer(demo)
 app.command(hidden=True)(reference)

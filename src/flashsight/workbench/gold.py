@@ -55,8 +55,8 @@ class Pairing:
 
 def read_gold(file: Path, fields: Iterable[str], rules: Rules, *, sheet: str | None = None) -> GoldTable:
     """Read a gold table for these fields. Raises TableError for a wrong sheet, no picture column, a picture twice."""
-    chosen, header_at = _with_names(file, read_sheets(file), rules, sheet)
-    columns = _columns(file, chosen.rows[header_at], tuple(fields), rules)
+    chosen, header_at = find_sheet(file, read_sheets(file), rules, sheet)
+    columns = find_columns(file, chosen.rows[header_at], tuple(fields), rules)
     headers = {name: chosen.rows[header_at][at] or "" for name, at in columns.items()}
     unknown = [name for at, name in enumerate(chosen.rows[header_at]) if name and at not in columns.values()]
     cases = _cases(file, chosen, header_at, columns)
@@ -65,7 +65,7 @@ def read_gold(file: Path, fields: Iterable[str], rules: Rules, *, sheet: str | N
     return GoldTable(file=str(file), sheet=chosen.name, cases=tuple(cases), headers=headers, unknown=tuple(unknown))
 
 
-def _with_names(file: Path, sheets: Sequence[Sheet], rules: Rules, name: str | None) -> tuple[Sheet, int]:
+def find_sheet(file: Path, sheets: Sequence[Sheet], rules: Rules, name: str | None) -> tuple[Sheet, int]:
     """The sheet to read and where its row of names is."""
     if not any(sheet.rows for sheet in sheets):
         raise TableError(f"{file} is empty; the first row names the columns, one of them the picture's")
@@ -94,7 +94,8 @@ def _header_row(sheet: Sheet, rules: Rules) -> int | None:
     return None
 
 
-def _columns(file: Path, header: Row, fields: Sequence[str], rules: Rules) -> dict[str, int]:
+def find_columns(file: Path, header: Row, fields: Sequence[str], rules: Rules) -> dict[str, int]:
+    """Where each field's column is, the picture's first. Raises TableError where several fit one field."""
     found: dict[str, int] = {}
     for field_name in dict.fromkeys((PICTURE, *fields, GROUP)):
         exact, other = name_key(field_name), rules.names_of(field_name)
@@ -154,12 +155,11 @@ def pair(table: GoldTable, ids: Mapping[str, Sequence[str]]) -> Pairing:
     A gold name fits an id that equals it, or a picture's path, its file name, or that without its ending: the first of
     these that fits at all decides, so `001` finds `shop/001.jpg`. Raises TableError where two rows fit one id.
     """
-    steps = [_index(ids, forms) for forms in (_full, _file_name, _stem)]
+    find = index_ids(ids)
     by_id: dict[str, GoldCase] = {}
     gold_only, ambiguous = [], {}
     for case in table.cases:
-        key = _path_key(case.picture)
-        fitting = next((step[key] for step in steps if key in step), ())
+        fitting = find(case.picture)
         if len(fitting) > 1:
             ambiguous[case.picture] = tuple(fitting)
         elif not fitting:
@@ -171,6 +171,17 @@ def pair(table: GoldTable, ids: Mapping[str, Sequence[str]]) -> Pairing:
             by_id[fitting[0]] = case
     run_only = tuple(one for one in ids if one not in by_id)
     return Pairing(by_id=by_id, gold_only=tuple(gold_only), run_only=run_only, ambiguous=ambiguous)
+
+
+def index_ids(ids: Mapping[str, Sequence[str]]) -> Callable[[str], Sequence[str]]:
+    """Return what finds the ids that a name in a table fits, as `pair` says."""
+    steps = [_index(ids, forms) for forms in (_full, _file_name, _stem)]
+
+    def find(name: str) -> Sequence[str]:
+        key = _path_key(name)
+        return next((step[key] for step in steps if key in step), ())
+
+    return find
 
 
 def _index(ids: Mapping[str, Sequence[str]], forms: Callable[[str], tuple[str, ...]]) -> dict[str, list[str]]:
