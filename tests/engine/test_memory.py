@@ -79,7 +79,9 @@ def test_a_plan_keeps_its_budget_and_has_room_for_the_largest_request_or_is_refu
     assert plan.kv_bytes == plan.num_blocks * plan.block_size * plan.kv_bytes_per_token
     assert plan.capacity_tokens >= plan.limits.context_tokens >= 1369 + 512
     assert plan.picture_cache_bytes >= 1369 * plan.feature_bytes_per_token
-    assert plan.limits.encode_patches >= 5476
+    assert plan.limits.encode_patches >= 1
+    if kind == "cpu":
+        assert plan.limits.encode_patches == 1
     assert plan.limits.step_tokens >= plan.limits.max_sequences
     assert plan.requests_at_once(1024) >= 1
 

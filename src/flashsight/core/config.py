@@ -49,7 +49,7 @@ class EngineConfig:
 
     block_size: int = 16
     step_tokens: int = 2048
-    encode_patches: int = 8192
+    encode_patches: int | None = None
     max_sequences: int = 64
     max_waiting: int = 256
     context_tokens: int | None = None
@@ -63,14 +63,13 @@ class EngineConfig:
         for name in (
             "block_size",
             "step_tokens",
-            "encode_patches",
             "max_sequences",
             "max_waiting",
             "decode_threads",
         ):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _check(0 < self.memory_fraction < 1, "memory_fraction", "in (0, 1)", self.memory_fraction)
-        for name in ("context_tokens", "kv_bytes", "picture_cache_bytes"):
+        for name in ("encode_patches", "context_tokens", "kv_bytes", "picture_cache_bytes"):
             value = getattr(self, name)
             _check(value is None or value >= 1, name, "at least 1", value)
 

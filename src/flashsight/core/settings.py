@@ -115,8 +115,9 @@ class Settings(BaseSettings):
     step_tokens: Annotated[int, Feeds("engine", "step_tokens")] = Field(
         default=_ENGINE.step_tokens, description="most tokens of one step, decodes included"
     )
-    encode_patches: Annotated[int, Feeds("engine", "encode_patches")] = Field(
-        default=_ENGINE.encode_patches, description="most picture patches encoded between two decode steps"
+    encode_patches: Annotated[int | None, _Auto, Feeds("engine", "encode_patches")] = Field(
+        default=_ENGINE.encode_patches,
+        description="most picture patches encoded between two decode steps; auto: one picture on a CPU, 8192 on a GPU",
     )
     max_sequences: Annotated[int, Feeds("engine", "max_sequences")] = Field(
         default=_ENGINE.max_sequences, description="most sequences decoding at once"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CPU_KV_TOKENS = 16384
 CPU_PICTURE_TOKENS = 8192
+GPU_ENCODE_PATCHES = 8192
 GPU_PICTURE_TOKENS = 65536
 GPU_PICTURE_SHARE = 0.1
 """Most of what weights, step and reserve leave that the picture cache takes unasked."""
@@ -97,7 +98,8 @@ class MemoryPlan:
             ("picture cache", _mib(self.picture_cache_bytes)),
             (
                 "largest step",
-                f"{_mib(self.step_bytes)}: {limits.step_tokens} tokens or {limits.encode_patches} patches",
+                f"{_mib(self.step_bytes)}: {limits.step_tokens} tokens or "
+                + ("one picture" if limits.encode_patches == 1 else f"{limits.encode_patches} patches"),
             ),
             ("reserve", _mib(self.reserve_bytes)),
             ("context", f"{limits.context_tokens} tokens"),
@@ -193,7 +195,7 @@ class _Planner:
         text_bytes = self._text_bytes(limits)
         # Bytes on a CPU; other devices resize in floats.
         pixel_bytes = self.largest.num_pixels * (6 if self.memory.kind == "cpu" else 18)
-        return max(text_bytes, self._encoder_bytes(limits.encode_patches), pixel_bytes)
+        return max(text_bytes, self._encoder_bytes(max(limits.encode_patches, self.largest.num_patches)), pixel_bytes)
 
     def _text_bytes(self, limits: Limits) -> int:
         shape = self.shape
@@ -246,7 +248,7 @@ class _Planner:
             smallest = min(SMALLEST_MAX_SEQUENCES, config.max_sequences)
             limits = Limits(
                 step_tokens=step_tokens,
-                encode_patches=max(config.encode_patches >> halvings, self.largest.num_patches),
+                encode_patches=max(self._wanted_patches >> halvings, 1),
                 max_sequences=min(max(config.max_sequences >> halvings, smallest), step_tokens),
                 max_waiting=config.max_waiting,
                 context_tokens=max(longest >> halvings, self.least_tokens),
@@ -282,6 +284,13 @@ class _Planner:
             limits=replace(limits, context_tokens=context_tokens),
             shrunk=self._shrunk(limits),
         )
+
+    @property
+    def _wanted_patches(self) -> int:
+        if self.config.encode_patches is not None:
+            return self.config.encode_patches
+        # One picture keeps every core of a CPU busy: a second one beside it only makes the first one wait.
+        return 1 if self.memory.kind == "cpu" else GPU_ENCODE_PATCHES
 
     @property
     def _wanted_kv_bytes(self) -> int:

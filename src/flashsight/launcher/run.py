@@ -6,13 +6,14 @@ Signals: the first SIGTERM or SIGINT stops taking requests and waits for answers
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import logging
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import uvicorn
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flashsight.launcher.build import LocalParts
 
 DRAIN_SECONDS = 30
+_M_ARENA_MAX = -8
 _log = get_log(__name__)
 
 
@@ -42,12 +44,19 @@ class Watcher(Protocol):
         """Requests are answered from now on."""
 
 
+def share_arenas() -> None:
+    """Let threads share malloc's arenas (glibc): each of a dozen would keep what it has freed for itself."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
 def run_service(config: Config, listening: socket.socket, watcher: Watcher) -> None:
     """Serve until told to go. Raises the error that kept the model from loading.
 
     config.server holds the keys already; `listening` is bound and is closed at the end.
     """
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    share_arenas()
     readiness = Readiness("starting")
     metrics = Metrics()
     app = build_app(
@@ -77,7 +86,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._readiness = readiness
 
-    @contextmanager
+    @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave at the first signal, at once at the second."""
         loop = asyncio.get_running_loop()
