@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from flashsight.workbench.statistics import Figure
@@ -41,12 +42,12 @@ def seconds(figure: Figure | None) -> str:
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table that wraps its cells rather than cut them."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    """A table that wraps its cells rather than cut them, and shows every text as it is."""
+    drawn = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for name in header:
-        drawn.add_column(name, overflow="fold")
+        drawn.add_column(Text(name), overflow="fold")
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(Text, row))
     return drawn
 
 
