@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from flashsight.cli.evaluate import AsJson, Gold, RulesFile, RunFolder, SheetName
+from flashsight.cli.evaluate import AsJson, RulesFile, RunFolder, SheetName
 from flashsight.cli.figures import SHOWN, as_json, listed, table, to_stdout
 from flashsight.cli.terminal import to_stderr
 
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from flashsight.workbench.compare import Comparison, PictureChange
     from flashsight.workbench.statistics import Change
 
+OptionalGold = Annotated[
+    Path | None, typer.Option("--gold", metavar="FILE", help="what is right; without it: what changed")
+]
+
 
 def compare(
     first: RunFolder,
     second: RunFolder,
-    gold: Gold | None = None,
+    gold: OptionalGold = None,
     sheet: SheetName = None,
     rules: RulesFile = None,
     every: Annotated[bool, typer.Option("--all", help="list every picture that turned, not only the first")] = False,
