@@ -15,9 +15,9 @@ from flashsight.core.types import Delta, TextDelta
 from flashsight.guard import AccessPolicy
 from flashsight.processing.media import MediaGate
 from flashsight.server import Metrics, build_app
-from flashsight.service import ChatService, Readiness, Serving
+from flashsight.service import ChatService, Library, Readiness, Serving
 from flashsight.ui import STATIC_FOLDER
-from tests.server.scripted import ScriptedBackend
+from tests.server.scripted import ScriptedBackend, ScriptedReader
 
 MODEL = "a-model-of-another-name"
 LIMITS = MediaConfig(max_bytes=64_000, max_pixels=1_000_000, min_side=8, max_aspect=20, max_pictures=3)
@@ -32,14 +32,23 @@ class PageHouse:
     port: int = 0
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     readiness: Readiness = field(default_factory=Readiness)
+    reader: ScriptedReader | None = None
+    """Reads uploads ahead; without it the server keeps no files."""
 
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def open(self) -> None:
-        chat = ChatService(MediaGate(LIMITS), self.backend, model=MODEL, max_pictures=LIMITS.max_pictures)
-        self.readiness.open(Serving(chat=chat, plan=dict, snapshot=dict, about=self.about))
+        library = None
+        if self.reader is not None:
+            library = Library(
+                MediaGate(LIMITS), self.reader, max_bytes=1 << 20, max_file_bytes=LIMITS.max_bytes, keep_seconds=60
+            )
+        chat = ChatService(
+            MediaGate(LIMITS), self.backend, model=MODEL, max_pictures=LIMITS.max_pictures, library=library
+        )
+        self.readiness.open(Serving(chat=chat, plan=dict, snapshot=dict, library=library, about=self.about))
 
     def says(self, *script: Delta | FlashSightError | Exception | float) -> None:
         self.backend.script = script

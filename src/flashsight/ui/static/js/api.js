@@ -1,4 +1,4 @@
-// The server as the page sees it: health, and one chat request as a stream of parsed events. Touches no element.
+// The server as the page sees it: health, files, and one chat request as a stream of parsed events. Touches no element.
 
 /** A refusal in OpenAI's shape, or a broken connection (status 0). */
 export class ApiError extends Error {
@@ -32,6 +32,37 @@ export async function servedModel({ key, signal }) {
 async function refusalOf(response) {
   const body = await response.json().catch(() => ({}));
   return new ApiError(response.status, body.error);
+}
+
+/** Uploads a picture and returns what the server says of it; rejects when it does not take it. Tells the share sent. */
+export function sendFile(file, name, { key, signal, onPercent }) {
+  // fetch cannot tell how much has been sent.
+  const request = new XMLHttpRequest();
+  const form = new FormData();
+  form.append("purpose", "vision");
+  form.append("file", file, name);
+  return new Promise((resolve, reject) => {
+    const fail = () => reject(new ApiError(request.status));
+    request.open("POST", "v1/files");
+    for (const [field, value] of Object.entries(headersOf(key))) request.setRequestHeader(field, value);
+    request.responseType = "json";
+    request.upload.onprogress = (event) => onPercent(Math.floor((100 * event.loaded) / Math.max(1, event.total)));
+    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : fail());
+    request.onerror = request.onabort = fail;
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(form);
+  });
+}
+
+/** What the server says of an uploaded picture, or null. */
+export async function fileState(id, { key }) {
+  const response = await fetch(`v1/files/${id}`, { cache: "no-store", headers: headersOf(key) }).catch(() => null);
+  return response?.ok ? response.json() : null;
+}
+
+/** Lets the server forget an uploaded picture; whether it does is of no consequence here. */
+export function forgetFile(id, { key }) {
+  fetch(`v1/files/${id}`, { method: "DELETE", headers: headersOf(key) }).catch(() => {});
 }
 
 /** Yields each event of the answer; throws ApiError. Ending the loop or aborting the signal cancels on the server. */

@@ -1,4 +1,6 @@
 // The turns of this conversation, kept in the page's memory only: what was asked, what came back. Touches the history list.
+import { referenceOf } from "./upload.js";
+
 const turns = [];
 let shown = -1;
 let choose = () => {};
@@ -52,11 +54,14 @@ function* asked(turn) {
   }
 }
 
+/** The pictures that asking `turn` names. */
+export const picturesOf = (turn) => [...asked(turn)].flatMap(({ fresh }) => fresh);
+
 /** The messages of the API for asking `turn`. */
 export function messagesFor(turn) {
   const messages = [];
   for (const { one, fresh } of asked(turn)) {
-    const images = fresh.map((picture) => ({ type: "image_url", image_url: { url: picture.url } }));
+    const images = fresh.map((picture) => ({ type: "image_url", image_url: { url: referenceOf(picture) } }));
     messages.push({ role: "user", content: [...images, { type: "text", text: one.question }] });
     if (one !== turn) messages.push({ role: "assistant", content: one.text });
   }

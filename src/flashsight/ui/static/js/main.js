@@ -1,13 +1,14 @@
 // Wires the columns together: a question becomes a request, its events become the answer.
 import { addReasoning, addText, connectAnswer, finishAnswer, hideTrouble, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
 import { ApiError, ask, servedModel } from "./api.js";
-import { addTurn, clearTurns, connectConversation, isLast, messagesFor, pictureAt, showTurn, shownTurn, takeBack } from "./conversation.js";
+import { addTurn, clearTurns, connectConversation, isLast, messagesFor, pictureAt, picturesOf, showTurn, shownTurn, takeBack } from "./conversation.js";
 import { asCurl, copyText } from "./copying.js";
 import { currentKey, keep, kept } from "./keep.js";
 import { clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures } from "./pictures.js";
 import { troubleOf } from "./refusals.js";
 import { connectSettings, currentSettings, openSettings } from "./settings.js";
 import { lookNow, redrawStatus, watchStatus } from "./status.js";
+import { forgetUploads, uploadsDone } from "./upload.js";
 import { applyLanguage, words } from "./words.js";
 
 const element = (id) => document.getElementById(id);
@@ -24,6 +25,19 @@ function bodyFor(turn) {
     ...(settings.length ? { max_tokens: settings.length } : {}),
     chat_template_kwargs: { enable_thinking: settings.thinking },
   };
+}
+
+async function send(turn, signal) {
+  const pictures = picturesOf(turn);
+  await uploadsDone(pictures, signal);
+  pictures.forEach((picture) => (picture.isAsked = true));
+  try {
+    await receive(turn, signal);
+  } catch (error) {
+    // The server has started anew, or had to make room: it gets the pictures again, with the question.
+    if (error.code !== "file_not_found" || !forgetUploads(pictures)) throw error;
+    await receive(turn, signal);
+  }
 }
 
 async function receive(turn, signal) {
@@ -59,7 +73,7 @@ async function askTurn(question, pictures) {
   markRefused(null);
   startAnswer({ thinks: currentSettings().thinking });
   try {
-    await receive(turn, running.signal);
+    await send(turn, running.signal);
   } catch (error) {
     if (error.name === "AbortError") turn.finish = "stopped";
     else fail(turn, error instanceof ApiError ? error : new ApiError(0));

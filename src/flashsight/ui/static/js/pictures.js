@@ -1,5 +1,6 @@
-// The left column: pictures come in by drop, paste or choice, in order; nothing is sent from here.
+// The left column: pictures come in by drop, paste or choice, in order, and each says how far its upload is.
 import { sizeText } from "./sizes.js";
+import { endUpload, upload } from "./upload.js";
 import { words } from "./words.js";
 
 const pictures = [];
@@ -100,7 +101,10 @@ async function addFile(file) {
   const id = nextId++;
   const picture = { id, name: file.name || `picture-${id}.png`, url, shown, bytes: file.size, ...size };
   picture.figure = figureOf(picture);
+  picture.progress = document.createElement("span");
+  picture.progress.className = "progress";
   pictures.push(picture);
+  upload(picture, file, sayProgress);
 }
 
 function dataUrl(file) {
@@ -141,7 +145,14 @@ function figureOf(picture) {
   return figure;
 }
 
+/** Changes one word in place: a redrawn row would take the keyboard's place from whoever stands in it. */
+function sayProgress({ progress, upload: { state, percent } }) {
+  progress.dataset.state = state;
+  progress.textContent = state === "none" ? "" : `${words(`upload.${state}`, { percent })} · `;
+}
+
 function draw() {
+  pictures.forEach(sayProgress);
   element("pictures").replaceChildren(...pictures.map(rowOf));
   element("pictures").classList.toggle("many", pictures.length > 1);
   element("drop").classList.toggle("low", pictures.length > 0);
@@ -149,20 +160,21 @@ function draw() {
 }
 
 function rowOf(picture, index) {
-  const { name, width, height, bytes, figure } = picture;
+  const { name, width, height, bytes, figure, progress } = picture;
   const row = document.createElement("li");
   row.className = "picture";
   row.classList.toggle("refused", picture.id === refusedId);
   const line = document.createElement("div");
   line.className = "line";
-  line.append(captionOf(name, width ? words("picture.size", { w: width, h: height, size: sizeText(bytes) }) : sizeText(bytes), index));
+  const size = width ? words("picture.size", { w: width, h: height, size: sizeText(bytes) }) : sizeText(bytes);
+  line.append(captionOf(name, size, index, progress));
   if (index > 0) line.append(button("↑", words("earlier", { name }), () => move(index)));
   line.append(button("×", words("remove", { name }), () => remove(picture)));
   row.append(figure, line);
   return row;
 }
 
-function captionOf(name, size, index) {
+function captionOf(name, size, index, progress) {
   const caption = document.createElement("p");
   caption.className = "caption";
   caption.title = name;
@@ -171,7 +183,7 @@ function captionOf(name, size, index) {
   first.textContent = pictures.length > 1 ? `${index + 1} · ${name}` : name;
   const second = document.createElement("span");
   second.className = "size";
-  second.textContent = size;
+  second.append(progress, size);
   caption.append(first, second);
   return caption;
 }
@@ -194,6 +206,7 @@ function move(index) {
 }
 
 function release(picture) {
+  endUpload(picture);
   URL.revokeObjectURL(picture.shown);
 }
 

@@ -8,6 +8,7 @@ export default {
   "history.empty": "No question yet. Add a picture and press Ask.", "answer.empty": "The answer appears here as it is written.",
   "copy": "Copy", "copied": "Copied", "copy.failed": "The browser does not allow copying", "retry": "Retry", "code": "Copy as curl",
   "remove": "Remove {name}", "earlier": "Move {name} forward", "picture.size": "{w}×{h} · {size}", "picture.named": "Picture {n}, “{name}”: {head}",
+  "upload.sending": "uploading {percent} %", "upload.encoding": "encoding", "upload.ready": "ready",
   "picture.plate": "No preview in this browser; it is sent all the same",
   "set.temperature": "Temperature (0: always the same answer)", "set.length": "Longest answer (tokens)", "set.length.auto": "what the context leaves", "set.thinking": "Think before answering",
   "set.key": "API key (only if the server asks)", "set.close": "Done", "set.forget": "Forget what this browser keeps",

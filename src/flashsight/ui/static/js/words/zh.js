@@ -8,6 +8,7 @@ export default {
   "history.empty": "还没有问题。放入一张图片，按“提问”。", "answer.empty": "回答会一边生成，一边写在这里。",
   "copy": "复制", "copied": "已复制", "copy.failed": "浏览器不允许复制", "retry": "重试", "code": "复制为 curl",
   "remove": "移除 {name}", "earlier": "前移 {name}", "picture.size": "{w}×{h} · {size}", "picture.named": "第 {n} 张图片“{name}”：{head}",
+  "upload.sending": "上传 {percent} %", "upload.encoding": "正在编码", "upload.ready": "已就绪",
   "picture.plate": "浏览器无法预览，仍会发送",
   "set.temperature": "温度（0 为确定的回答）", "set.length": "最长回答（词元）", "set.length.auto": "由上下文决定", "set.thinking": "先思考再回答",
   "set.key": "API 密钥（仅当服务要求）", "set.close": "好", "set.forget": "清除本机保存的内容",
