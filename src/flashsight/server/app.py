@@ -21,20 +21,28 @@ from flashsight.guard import AccessPolicy
 from flashsight.server.chat import chat_endpoint
 from flashsight.server.errors import error_response, method_not_allowed, not_found
 from flashsight.server.estimate import EstimateBody, estimate_endpoint
-from flashsight.server.fields import FIELDS
+from flashsight.server.fields import FIELDS, RESPONSE_FIELDS
 from flashsight.server.files import add_files
 from flashsight.server.frontdoor import Capped, Guarded, Named
 from flashsight.server.metrics import Metrics
 from flashsight.server.operations import add_operations
 from flashsight.server.page import DOCS_FOLDER, page_endpoint, read_page
 from flashsight.server.protocol import ChatBody
+from flashsight.server.responsebody import ResponseBody
+from flashsight.server.responses import responses_endpoint
 from flashsight.server.tokens import TokenizeBody, tokenize_endpoint
 from flashsight.service import Readiness
 
 CHAT_PATH = "/v1/chat/completions"
+RESPONSES_PATH = "/v1/responses"
 TOKENIZE_PATH = "/tokenize"
 ESTIMATE_PATH = "/v1/images/estimate"
-_BODIES: dict[str, type[BaseModel]] = {CHAT_PATH: ChatBody, TOKENIZE_PATH: TokenizeBody, ESTIMATE_PATH: EstimateBody}
+_BODIES: dict[str, type[BaseModel]] = {
+    CHAT_PATH: ChatBody,
+    RESPONSES_PATH: ResponseBody,
+    TOKENIZE_PATH: TokenizeBody,
+    ESTIMATE_PATH: EstimateBody,
+}
 _ALWAYS_PUBLIC = frozenset({"/health", "/ready"})
 
 
@@ -61,6 +69,9 @@ def build_app(
         ESTIMATE_PATH, estimate_endpoint(readiness), methods=["POST"], tags=["files"], response_class=Response
     )
     add_files(app, readiness)
+    app.add_api_route(
+        RESPONSES_PATH, responses_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
+    )
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
@@ -124,9 +135,10 @@ def _describe(app: FastAPI) -> None:
                     "required": True,
                     "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}},
                 }
-            for name, field in FIELDS.items():
-                told = f"{field.verdict}. {field.note}".strip()
-                schemas["ChatBody"]["properties"][name]["description"] = told
+            for name, fields in (("ChatBody", FIELDS), ("ResponseBody", RESPONSE_FIELDS)):
+                for field, verdict in fields.items():
+                    told = f"{verdict.verdict}. {verdict.note}".strip()
+                    schemas[name]["properties"][field]["description"] = told
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"key": []}, {}]
             app.openapi_schema = document

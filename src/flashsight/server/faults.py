@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from flashsight.core.errors import OptionRefused, RequestError
-from flashsight.server.fields import FIELDS
+from flashsight.server.fields import FIELDS, ProtocolField
 
 _HINTS = {
     "(video_url)": "video is out of scope; send single pictures",
@@ -20,14 +20,14 @@ _HINTS = {
 }
 
 
-def sentence(error: ValidationError) -> RequestError:
+def sentence(error: ValidationError, fields: Mapping[str, ProtocolField] = FIELDS) -> RequestError:
     """Return the first fault as an error that names the field, the limit and what came instead."""
     fault = error.errors(include_url=False)[0]
     if fault["type"] == "json_invalid" or not fault["loc"]:
         return RequestError("the body must be one JSON object in UTF-8, nested at most 200 deep", code="invalid_json")
     path = _path(fault["loc"])
     top = str(fault["loc"][0])
-    known = FIELDS.get(top)
+    known = fields.get(top)
     if fault["type"] == "extra_forbidden":
         return OptionRefused(f"{path} is not a field that this server knows; leave it out", param=path)
     if known is not None and known.verdict in ("met", "refused"):

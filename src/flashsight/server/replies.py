@@ -69,7 +69,7 @@ class Chunks:
         elif isinstance(delta, Finish):
             choice["finish_reason"] = delta.reason
             if delta.boxes:
-                piece["boxes"] = [_box(box) for box in delta.boxes]
+                piece["boxes"] = boxes_of(delta.boxes)
         chunk = self._head | {"choices": [choice]}
         if self._include_usage:
             chunk["usage"] = None
@@ -133,7 +133,7 @@ def _choice(index: int, choice: Choice, want_logprobs: bool) -> JsonObject:
             for call in choice.tool_calls
         ]
     if choice.boxes:
-        message["boxes"] = [_box(box) for box in choice.boxes]
+        message["boxes"] = boxes_of(choice.boxes)
     return {
         "index": index,
         "message": message,
@@ -157,6 +157,11 @@ def _logprobs(tokens: Sequence[TextLogprob]) -> JsonObject:
 
 def _logprob(token: TextLogprob) -> JsonObject:
     return {"token": token.token, "bytes": list(token.token_bytes), "logprob": max(token.logprob, -9999.0)}
+
+
+def boxes_of(boxes: Sequence[Box]) -> list[JsonObject]:
+    """Return our `boxes`: each with its picture's number, its corners in pixels and its label."""
+    return [_box(box) for box in boxes]
 
 
 def _box(box: Box) -> JsonObject:

@@ -94,8 +94,9 @@ async def pieces_of(request: Request) -> AsyncGenerator[bytes, None]:
 
 
 def event(payload: dict[str, Any]) -> bytes:
-    """Return one SSE event with a JSON payload."""
-    return b"data: " + json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    """Return one SSE event with a JSON payload; a payload that has a type is sent under this name."""
+    name = f"event: {payload['type']}\n".encode() if "type" in payload else b""
+    return name + b"data: " + json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"
@@ -115,11 +116,13 @@ class EventStream(Response, Generic[Item]):
         self,
         items: AsyncGenerator[Item, None],
         encode: Callable[[Item], Iterator[dict[str, Any]]],
+        *,
+        encode_error: Callable[[dict[str, Any]], dict[str, Any]] = lambda told: {"error": told},
     ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._items = items
-        self._encode = encode
+        self._encode, self._encode_error = encode, encode_error
         self._keep_alive_seconds = KEEP_ALIVE_SECONDS
         self._slow_reader_seconds = SLOW_READER_SECONDS
         self._first: asyncio.Task[Item | None] | None = None
@@ -171,7 +174,7 @@ class EventStream(Response, Generic[Item]):
             if not isinstance(error, FlashSightError):
                 _log.exception("a stream failed")
             status, told = describe(error)
-            await self._send(send, event({"error": told["error"] | {"status": status}}))
+            await self._send(send, event(self._encode_error(told["error"] | {"status": status})))
         await self._send(send, DONE)
 
     async def _send_item(self, send: Send, item: Item) -> None:
