@@ -95,6 +95,12 @@ def test_equal_values_have_a_point_for_an_interval() -> None:
     assert (mean([1.0] * 5).low, mean([1.0] * 5).high) == (1.0, 1.0)
 
 
+def test_few_equal_values_are_too_few_however_narrow_their_interval() -> None:
+    assert mean([1.0] * 15).is_too_few
+    assert not mean([1.0] * 16).is_too_few
+    assert [share(num, num).is_too_few for num in (15, 16)] == [True, False]
+
+
 def test_a_missing_library_is_one_sentence_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     from flashsight.core.errors import ConfigError
     from flashsight.workbench.extras import library

@@ -10,6 +10,7 @@ from flashsight import __version__
 from flashsight.cli.ask import ask
 from flashsight.cli.background import logs, status, stop
 from flashsight.cli.bench import bench
+from flashsight.cli.claims import claims
 from flashsight.cli.compare import compare
 from flashsight.cli.demo import demo
 from flashsight.cli.doctor import doctor
@@ -51,6 +52,7 @@ app.command()(stop)
 app.command()(logs)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(claims)
 app.add_typer(bench)
 app.add_typer(demo)
 app.command(hidden=True)(reference)

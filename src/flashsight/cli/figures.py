@@ -27,10 +27,9 @@ def percent(figure: Figure | None) -> str:
     if figure is None or figure.value is None:
         return "—"
     counted = f"{figure.hits} of {figure.num}" if figure.hits is not None else f"{figure.num} pictures"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.1%} of {figure.num}: {TOO_FEW}"
-    told = f"{figure.value:.1%} [{figure.low:.1%}, {figure.high:.1%}] {counted}"
-    return f"{told}: {TOO_FEW}" if figure.is_too_few else told
+    if figure.is_too_few:
+        return f"{counted}, {figure.value:.1%}: {TOO_FEW}"
+    return f"{figure.value:.1%} [{figure.low:.1%}, {figure.high:.1%}] {counted}"
 
 
 def seconds(figure: Figure | None) -> str:

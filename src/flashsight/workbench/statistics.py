@@ -14,6 +14,7 @@ from flashsight.workbench.extras import library
 
 CONFIDENCE = 0.95
 TOO_WIDE = 0.20  # of a figure between 0 and 1: 20 points, as of 50 pictures that are half right
+FEWEST = 16  # pictures from which even a share without a single miss has Wilson's interval within TOO_WIDE
 RESAMPLES, BATCH = 2000, 100
 
 
@@ -34,7 +35,8 @@ class Figure:
     @property
     def is_too_few(self) -> bool:
         """Whether too few pictures stand behind this figure between 0 and 1 to tell it as a finding."""
-        return self.low is None or self.high is None or self.high - self.low > TOO_WIDE
+        is_wide = self.low is None or self.high is None or self.high - self.low > TOO_WIDE
+        return is_wide or self.num < FEWEST  # a bootstrap of few equal values has no width at all
 
     def as_dict(self) -> Mapping[str, object]:
         """The figure for JSON."""
