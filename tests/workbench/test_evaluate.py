@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flashsight.workbench.contradictions import colors_in, contradictions
-from flashsight.workbench.evaluate import Evaluation, evaluate, fields_of
+from flashsight.workbench.evaluate import Evaluation, columns_of, evaluate, fields_of
 from flashsight.workbench.gold import read_gold
 from flashsight.workbench.records import RunError
 from flashsight.workbench.rules import read_rules
@@ -124,7 +124,7 @@ def test_a_run_without_a_shared_picture_is_refused(tmp_path: Path) -> None:
 
 def test_plain_text_answers_are_held_against_the_copy(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", {"a.jpg": "红色保温杯"}, schema=None)
-    told = evaluate(run, read_gold(gold_file(tmp_path), fields_of(run.manifest), RULES), RULES)
+    told = evaluate(run, read_gold(gold_file(tmp_path), columns_of(run.manifest), RULES), RULES)
     bleu = told.overall.texts["marketing_copy"].bleu4
     assert (bleu.value, bleu.low) == (pytest.approx(1.0), None)
     assert bleu.is_too_few
@@ -194,6 +194,21 @@ def test_the_encoder_alone_would_pass_a_contradiction() -> None:
     assert close > 0.9
     assert colour > 0.5
     assert far < 0.3
+
+
+def test_many_texts_are_encoded_as_few_are() -> None:
+    pairs = [(f"{at} 号红色保温杯", f"第 {at} 款水杯") for at in range(70)]
+    assert similarities(pairs)[66:] == pytest.approx(similarities(pairs[66:]), abs=1e-5)
+    assert similarities([]) == []
+
+
+def test_a_plain_text_is_held_against_the_gold_colour_too(tmp_path: Path) -> None:
+    file = tmp_path / "gold.csv"
+    file.write_text("图片,颜色,文案\na,红,保温杯\n", encoding="utf-8")
+    run = write_run(tmp_path / "run", {"a.jpg": "蓝色保温杯"}, schema=None)
+    told = evaluate(run, read_gold(file, columns_of(run.manifest), RULES), RULES)
+    assert told.cases[0].texts["marketing_copy"].contradictions == ("红 ↔ 蓝",)
+    assert told.cases[0].fields == {}
 
 
 @pytest.mark.parametrize(

@@ -43,14 +43,14 @@ def compare(
     flashsight compare ./run1 ./run2 --gold gold.xlsx --json
     """
     from flashsight.workbench.compare import compare as side_by_side
-    from flashsight.workbench.evaluate import fields_of
+    from flashsight.workbench.evaluate import columns_of
     from flashsight.workbench.gold import read_gold
     from flashsight.workbench.records import open_run
     from flashsight.workbench.rules import read_rules
 
     known = read_rules(rules)
     before, after = open_run(first), open_run(second)
-    right = read_gold(gold, fields_of(before.manifest), known, sheet=sheet) if gold is not None else None
+    right = read_gold(gold, columns_of(before.manifest), known, sheet=sheet) if gold is not None else None
     told = side_by_side(before, after, known, right)
     if json:
         print(as_json(told.as_dict()))

@@ -46,8 +46,8 @@ def evaluate(
     flashsight evaluate ./run1 --gold gold.xlsx --sheet 金标 --rules my-rules.toml --ratings ratings.csv
     flashsight evaluate ./run1 --gold gold.csv --json > figures.json
     """
+    from flashsight.workbench.evaluate import columns_of
     from flashsight.workbench.evaluate import evaluate as hold_against
-    from flashsight.workbench.evaluate import fields_of
     from flashsight.workbench.gold import read_gold
     from flashsight.workbench.records import open_run
     from flashsight.workbench.rules import read_rules
@@ -55,7 +55,7 @@ def evaluate(
 
     known = read_rules(rules)
     opened = open_run(run)
-    right = read_gold(gold, fields_of(opened.manifest), known, sheet=sheet)
+    right = read_gold(gold, columns_of(opened.manifest), known, sheet=sheet)
     said = read_ratings(ratings, known) if ratings is not None else ()
     if not opened.is_complete:
         to_stderr().print(f"{run} is not complete: only what has ended so far is judged", style="yellow")

@@ -63,6 +63,11 @@ def fields_of(manifest: Manifest) -> tuple[str, ...]:
     return tuple(properties) if isinstance(properties, Mapping) and properties else (PLAIN_TEXT,)
 
 
+def columns_of(manifest: Manifest) -> tuple[str, ...]:
+    """The fields to look for in a gold table: those of the answers, and the colour that a copy must not contradict."""
+    return tuple(dict.fromkeys((*fields_of(manifest), COLOR)))
+
+
 def evaluate(run: Run, gold: GoldTable, rules: Rules, ratings: Sequence[Rating] = (), *, seed: int = 0) -> Evaluation:
     """Judge every picture that run and gold table share. Raises RunError where they share none."""
     results = {result.id: result for result in run.results()}
