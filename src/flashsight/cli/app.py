@@ -9,6 +9,7 @@ import typer
 from flashsight import __version__
 from flashsight.cli.ask import ask
 from flashsight.cli.background import logs, status, stop
+from flashsight.cli.batch import batch
 from flashsight.cli.bench import bench
 from flashsight.cli.claims import claims
 from flashsight.cli.compare import compare
@@ -45,6 +46,7 @@ def version() -> None:
 
 app.command()(serve)
 app.command()(ask)
+app.command()(batch)
 app.command()(doctor)
 app.command()(config)
 app.command()(status)

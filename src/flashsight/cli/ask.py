@@ -55,7 +55,7 @@ def ask(
     cat cup.jpg | flashsight ask - --stats
     flashsight ask cup.jpg --url http://127.0.0.1:8080
     """
-    _refuse_pointless(effective, url)
+    refuse_pointless(effective, url)
     level = effective.settings.log_level if effective.origins["log_level"] != "default" else "warning"
     configure_logging(format="human", level=level)
     config = effective.config
@@ -74,7 +74,8 @@ def ask(
         asyncio.run(_print_answer(answer, request, wants_stats=stats))
 
 
-def _refuse_pointless(effective: Effective, url: str | None) -> None:
+def refuse_pointless(effective: Effective, url: str | None, *, used_here: frozenset[str] = frozenset()) -> None:
+    """Raise ConfigError for a bad --url and for flags that play no part. used_here: settings that do."""
     if url is None:
         if effective.origins["api_key"] == "--api-key":
             raise ConfigError("--api-key is for a running server; add --url, or leave it out", param="api_key")
@@ -85,7 +86,7 @@ def _refuse_pointless(effective: Effective, url: str | None) -> None:
     if effective.settings.offline and not _is_here(host):
         raise ConfigError("--url leads away from this machine, which offline forbids; drop one of them", param="url")
     for name in _HERE:
-        if name not in _ALSO_REMOTE and effective.origins[name].startswith("--"):
+        if name not in _ALSO_REMOTE | used_here and effective.origins[name].startswith("--"):
             section = feeds(name).section or "process"
             raise ConfigError(
                 f"{effective.origins[name]} steers the {section} of this process, but --url asks another; drop one",

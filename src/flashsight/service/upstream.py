@@ -22,6 +22,7 @@ from flashsight.core.errors import (
     KeyRequired,
     ModelNotFound,
     NotReady,
+    OptionRefused,
     Overloaded,
     RequestError,
 )
@@ -96,6 +97,8 @@ class UpstreamBackend:
 
         Its refusals come as the errors that this server would raise; Unreachable where there is none.
         """
+        if conversation.tools or sampling.calls is not None:
+            raise OptionRefused("tools are not passed on to another server; ask without them", param="tools")
         reader = EventReader(num_choices=sampling.n)
         body = await asyncio.to_thread(self._body, conversation, sampling)
         headers = {"Content-Type": "application/json", "X-Request-ID": conversation.request_id}

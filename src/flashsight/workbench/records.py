@@ -33,9 +33,13 @@ class RunError(ConfigError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """Who answered. weights_id, precision and device are None for another server, url for this process."""
+    """Who answered. path, weights_id, precision and device are None for another server, url for this process.
+
+    path: as the setting `model_path`; precision: as the setting `dtype`.
+    """
 
     name: str
+    path: str | None = None
     weights_id: str | None = None
     precision: str | None = None
     device: str | None = None
@@ -117,10 +121,11 @@ class Tokens:
 class Result:
     """What came of one case.
 
-    answer: None if there is none, then `error` says why. parsed: the answer as a JSON object, None where it is none or
-    no schema was asked for. finish: stop | length | content_filter. duplicate_of: the id of an earlier case of the same
-    bytes and prompt, whose answer this is. looks_like: ids of cases whose pictures look the same and whose answers
-    differ. boxes: pixels of the turned original, as `core.types.Box`. picture_hashes: 64 bits in hex for each picture.
+    answer: None if there is none. error: why there is no answer, or none that fits the schema. parsed: the answer as a
+    JSON object, None where it is none or no schema was asked for. finish: stop | length | content_filter.
+    duplicate_of: the id of an earlier case of the same bytes and prompt, whose answer this is. looks_like: ids of cases
+    whose pictures look the same and whose answers differ. boxes: pixels of the turned original, as `core.types.Box`.
+    picture_hashes: how each picture looks, in hex, as `workbench.look.fingerprint`.
     """
 
     id: str

@@ -1,0 +1,293 @@
+"""`flashsight batch`: one question about many pictures, every answer kept in the folder of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from flashsight.cli.ask import refuse_pointless
+from flashsight.cli.batch_progress import shown, summary
+from flashsight.cli.options import settings_of, takes_settings
+from flashsight.cli.terminal import EXIT_FAILED, to_stderr
+from flashsight.core.config import Config
+from flashsight.core.errors import ConfigError
+from flashsight.core.settings import Effective
+from flashsight.core.telemetry import configure_logging
+from flashsight.core.types import Sampling
+
+if TYPE_CHECKING:
+    from flashsight.service import ChatBackend
+    from flashsight.workbench.ask import Question
+    from flashsight.workbench.records import ModelRecord, Run
+    from flashsight.workbench.source import Source
+
+Mode = Literal["sequential", "parallel", "queued"]
+
+UPSTREAM_PARALLEL, UPSTREAM_QUEUED = 8, 128
+"""How many cases another server is sent at a time: its own limits are not known here."""
+
+_HERE = tuple(name for name in settings_of("model", "engine", "media", None) if name != "log_format")
+_GATE = frozenset({"max_pixels", "min_side", "max_aspect", "max_pictures"})
+"""Limits that pictures meet here, whoever answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Backend:
+    """Who answers, and how many at a time in the modes `parallel` and `queued`."""
+
+    chat: ChatBackend
+    model: ModelRecord
+    parallel: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the command line asks for; `origin` is the run that is repeated."""
+
+    question: Question
+    config: Config
+    url: str | None
+    origin: Run | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where the cases come from and where the run goes."""
+
+    source: Path | None
+    out: Path
+    column: str | None
+
+
+@takes_settings(*_HERE, "api_key")
+def batch(
+    *,
+    effective: Effective,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER|TABLE]", help="pictures, or a CSV, Excel or JSONL file with paths")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="RUN", help="folder of the run; the same one again goes on with it")],
+    prompt: Annotated[str | None, typer.Option(help="the question about each case")] = None,
+    schema: Annotated[str | None, typer.Option(help="file with a JSON schema, or a built-in one: product")] = None,
+    mode: Annotated[
+        Mode, typer.Option(help="one at a time; as many as the engine takes; all into the engine's own queue")
+    ] = "parallel",
+    origin: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="repeat this run; what is given here changes it")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="column of the table that holds the paths")] = None,
+    url: Annotated[str | None, typer.Option(help="ask this OpenAI-compatible server")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="longest answer, in tokens; default: 512")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, max=2.0, help="default: 0, the likeliest words")] = None,
+    seed: Annotated[int | None, typer.Option(help="draw the same words again")] = None,
+    thinking: Annotated[bool | None, typer.Option("--thinking/--no-thinking", help="let the model think first")] = None,
+    excel: Annotated[bool, typer.Option("--excel", help="write results.xlsx with thumbnails too")] = False,
+) -> None:
+    """Ask the same about a folder of pictures, or about the rows of a table. 批量处理:一个文件夹或一张表。
+
+    Every answer is kept as it comes; after any stop the same command goes on. Results: RUN/results.jsonl and .csv.
+
+    \b
+    flashsight batch ./pictures --schema product --out runs/first
+    flashsight batch goods.xlsx --column 图片 --prompt "写一句卖点" --out runs/copy --excel
+    flashsight batch --from runs/first --prompt "618 大促,描述图中的商品" --out runs/second
+    flashsight batch ./pictures --out runs/other --url http://10.0.0.5:8000 --served-name qwen3-vl
+    """
+    level = effective.settings.log_level if effective.origins["log_level"] != "default" else "warning"
+    configure_logging(format="human", level=level)
+    asked = _asked(effective, url, origin, prompt, schema, max_tokens, temperature, seed, thinking)
+    if (source is None) == (origin is None):
+        raise ConfigError("name a folder or a table, or the run to repeat with --from; one of them")
+    if excel:
+        from flashsight.workbench.extras import library
+
+        library("xlsxwriter")
+    place = _Place(source=source, out=out, column=column)
+    known = _known(place)
+    if known is not None and known.is_complete:
+        run = _open(asked, known.manifest.model, place, known)
+    else:
+        with _backend(asked, effective) as backend:
+            run = _open(asked, backend.model, place, known)
+            asyncio.run(_go(asked, backend, run, mode))
+    _end(run, excel=excel)
+
+
+def _asked(
+    effective: Effective,
+    url: str | None,
+    origin: Path | None,
+    prompt: str | None,
+    schema: str | None,
+    max_tokens: int | None,
+    temperature: float | None,
+    seed: int | None,
+    thinking: bool | None,
+) -> _Asked:
+    from flashsight.workbench.ask import Question
+    from flashsight.workbench.plan import DEFAULT_PROMPT, SCHEMA_PROMPT, question_of
+    from flashsight.workbench.records import open_run
+    from flashsight.workbench.schema import read_schema
+
+    repeated = open_run(origin) if origin is not None else None
+    wanted = read_schema(schema) if schema is not None else None
+    usual = Question(
+        prompt=SCHEMA_PROMPT if wanted is not None else DEFAULT_PROMPT, schema=None, sampling=Sampling(max_tokens=512)
+    )
+    before = question_of(repeated) if repeated is not None else usual
+    given: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+    question = Question(
+        prompt=prompt if prompt is not None else before.prompt,
+        schema=wanted if wanted is not None else before.schema,
+        sampling=replace(before.sampling, **{name: value for name, value in given.items() if value is not None}),
+        thinking=before.thinking if thinking is None else thinking,
+    )
+    if not question.prompt.strip():
+        raise ConfigError("the prompt is empty; leave --prompt out to use the usual one", param="prompt")
+    if repeated is not None and url is None and effective.origins["model_path"] == "default":
+        url = repeated.manifest.model.url
+    refuse_pointless(effective, url, used_here=_GATE)
+    return _Asked(question=question, config=_config(effective, repeated), url=url, origin=repeated)
+
+
+def _config(effective: Effective, repeated: Run | None) -> Config:
+    """The settings, with the repeated run's own where nothing else was said."""
+    config = effective.config
+    if repeated is None:
+        return config
+    model, media = repeated.manifest.model, repeated.manifest.media
+    untold = {name for name, origin in effective.origins.items() if origin == "default"}
+    said = {
+        "path": ("model_path", model.path),
+        "dtype": ("dtype", model.precision),
+        "served_name": ("served_name", model.name),
+    }
+    changes = {name: value for name, (setting, value) in said.items() if setting in untold and value is not None}
+    kept = {name: value for name, value in media.items() if {"max_bytes": "max_picture_size"}.get(name, name) in untold}
+    return replace(config, model=replace(config.model, **changes), media=replace(config.media, **kept))  # type: ignore[arg-type]
+
+
+@contextmanager
+def _backend(asked: _Asked, effective: Effective) -> Iterator[_Backend]:
+    from flashsight.workbench.records import ModelRecord
+
+    config = asked.config
+    if asked.url is not None:
+        from flashsight.service.upstream import UpstreamBackend
+
+        keys = effective.settings.api_key
+        upstream = UpstreamBackend(asked.url, model=config.model.served_name, api_key=keys[0] if keys else None)
+        model = ModelRecord(name=config.model.served_name, url=upstream.base)
+        yield _Backend(chat=upstream, model=model, parallel=UPSTREAM_PARALLEL, queued=UPSTREAM_QUEUED)
+        return
+    with ExitStack() as stack:
+        with to_stderr().status("loading libraries") as spinner:
+            from flashsight.launcher.build import build_local
+
+            parts = build_local(config, enter=spinner.update)
+            stack.callback(parts.engine.stop)
+        limits = parts.plan.limits
+        model = ModelRecord(
+            name=config.model.served_name,
+            path=config.model.path,
+            weights_id=parts.loaded.weights_id,
+            precision=str(parts.loaded.dtype).removeprefix("torch."),
+            device=parts.loaded.device.type,
+        )
+        queued = limits.max_sequences + config.engine.max_waiting
+        yield _Backend(chat=parts.backend, model=model, parallel=limits.max_sequences, queued=queued)
+
+
+def _known(place: _Place) -> Run | None:
+    """The run to go on with, before anything is loaded; without one, see that there is something to ask about."""
+    from flashsight.workbench.records import open_run
+
+    if (place.out / "manifest.json").is_file():
+        return open_run(place.out)
+    if place.source is not None:
+        _cases(place)
+    return None
+
+
+def _cases(place: _Place) -> Source:
+    from flashsight.workbench.source import read_source
+
+    assert place.source is not None, "a run has a source or repeats another"
+    return read_source(place.source, column=place.column, without=place.out)
+
+
+def _source(asked: _Asked, place: _Place) -> Source:
+    """The cases without their hashes."""
+    from flashsight.workbench.source import Source
+
+    if asked.origin is None:
+        return _cases(place)
+    said = asked.origin.manifest.source
+    return Source(path=Path(said.path), root=Path(said.root), cases=tuple(asked.origin.cases()))
+
+
+def _open(asked: _Asked, model: ModelRecord, place: _Place, known: Run | None) -> Run:
+    """Go on with the run that is known, or begin it."""
+    from flashsight.workbench.plan import manifest_of
+    from flashsight.workbench.run import begin, resume
+    from flashsight.workbench.source import with_hashes
+
+    source = _source(asked, place)
+    manifest = manifest_of(
+        asked.question,
+        model,
+        asked.config.media,
+        path=source.path,
+        root=source.root,
+        num_cases=len(source.cases),
+    )
+    if known is not None:
+        return resume(known, manifest)
+    words = "reading pictures 读取图片"
+    with to_stderr().status(words) as spinner:
+        hashed = with_hashes(source.cases, source.root, seen=lambda count: spinner.update(f"{words} {count}"))
+        return begin(place.out, manifest, hashed)
+
+
+async def _go(asked: _Asked, backend: _Backend, run: Run, mode: Mode) -> None:
+    from flashsight.processing.media import MediaGate
+    from flashsight.workbench.ask import Asker
+    from flashsight.workbench.run import BatchRun
+
+    media = asked.config.media
+    asker = Asker(
+        MediaGate(media, offline=asked.config.offline),
+        backend.chat,
+        asked.question,
+        root=Path(run.manifest.source.root),
+        max_bytes=media.max_bytes,
+        max_pictures=media.max_pictures,
+    )
+    in_flight = {"sequential": 1, "parallel": backend.parallel, "queued": backend.queued}[mode]
+    with shown(has_gpu=backend.model.device == "cuda") as watch:
+        try:
+            await BatchRun(run).go(asker, in_flight=in_flight, watch=watch)
+        finally:
+            close = getattr(backend.chat, "aclose", None)
+            if close is not None:
+                await close()
+
+
+def _end(run: Run, *, excel: bool) -> None:
+    from flashsight.workbench.export import write_csv, write_excel
+
+    write_csv(run, run.folder / "results.csv")
+    if excel:
+        write_excel(run, run.folder / "results.xlsx")
+    outcome = summary(run)
+    to_stderr().print(outcome.words)
+    print(run.folder / "results.jsonl")
+    if not outcome.num_answered:
+        raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,141 @@
+"""A finished run as a CSV or an Excel file, one row a case. Decides nothing about the answers."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+
+from flashsight.workbench.extras import library
+from flashsight.workbench.journal import cannot_write
+from flashsight.workbench.records import Result, Run, RunError, Timing
+from flashsight.workbench.rows import as_text
+
+THUMBNAIL = 96
+"""Longest side of a picture in the Excel file, in pixels."""
+
+_ROW_POINTS, _FORMULA = 74, ("=", "+", "-", "@", "\t", "\r")
+_CELL_CHARACTERS = 32_767
+_BEFORE, _AFTER = ("id", "picture"), ("error", "finish", "duplicate_of", "looks_like", "total_ms")
+
+
+def columns_of(run: Run) -> list[str]:
+    """The names of the columns: the case, its table's own ones, the schema's fields or the answer, how it ended."""
+    own = list(dict.fromkeys(name for result in run.results() for name in result.columns))
+    fields = _fields(run)
+    return [*_BEFORE, *(_own_name(name, fields) for name in own), *(fields or ["answer"]), *_AFTER]
+
+
+def rows_of(run: Run) -> Iterator[dict[str, str | float]]:
+    """Yield each case as a row under `columns_of`."""
+    fields = _fields(run)
+    for result, timing in zip(run.results(), run.timings(), strict=True):
+        yield _row(result, timing, fields)
+
+
+def _fields(run: Run) -> list[str]:
+    schema = run.manifest.schema
+    return list(schema.get("properties", {})) if schema is not None else []
+
+
+def _own_name(name: str, fields: Sequence[str]) -> str:
+    """A column of the user's own table must not hide one of ours."""
+    return f"{name} (table)" if name in {*_BEFORE, *fields, "answer", *_AFTER} else name
+
+
+def _row(result: Result, timing: Timing, fields: Sequence[str]) -> dict[str, str | float]:
+    parsed: Mapping[str, Any] = result.parsed or {}
+    answer: dict[str, str | float] = {name: as_text(parsed.get(name)) for name in fields}
+    own = {_own_name(name, fields): text for name, text in result.columns.items()}
+    return {
+        "id": result.id,
+        "picture": ";".join(picture.path for picture in result.pictures),
+        **own,
+        **(answer or {"answer": result.answer or ""}),
+        "error": f"{result.error.code}: {result.error.message}" if result.error is not None else "",
+        "finish": result.finish or "",
+        "duplicate_of": result.duplicate_of or "",
+        "looks_like": ";".join(result.looks_like),
+        "total_ms": timing.total_ms,
+    }
+
+
+def write_csv(run: Run, file: Path) -> None:
+    """Write UTF-8 with a mark that Excel needs to read it as such; no cell can act as a formula."""
+    _check_complete(run)
+    names = columns_of(run)
+    unfinished = file.with_name(file.name + ".new")
+    try:
+        with unfinished.open("w", encoding="utf-8-sig", newline="") as written:
+            table = csv.DictWriter(written, names, restval="")
+            table.writeheader()
+            for row in rows_of(run):
+                table.writerow({name: _harmless(value) for name, value in row.items()})
+        unfinished.replace(file)
+    except OSError as error:
+        raise cannot_write(file, error) from None
+
+
+def write_excel(run: Run, file: Path) -> None:
+    """Write .xlsx with a thumbnail in each row. ConfigError without the extra `workbench`."""
+    xlsxwriter = library("xlsxwriter")
+    _check_complete(run)
+    unfinished = file.with_name(file.name + ".new")
+    try:
+        with tempfile.TemporaryDirectory() as thumbnails:
+            options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+            with xlsxwriter.Workbook(str(unfinished), options) as book:
+                _fill(book, run, Path(thumbnails))
+        unfinished.replace(file)
+    except OSError as error:
+        raise cannot_write(file, error) from None
+    except xlsxwriter.exceptions.XlsxWriterException as error:
+        raise RunError(f"{file} cannot be written as Excel: {error}") from None
+
+
+def _fill(book: Any, run: Run, thumbnails: Path) -> None:
+    sheet = book.add_worksheet("results")
+    bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
+    names = ["", *columns_of(run)]
+    sheet.write_row(0, 0, names, bold)
+    sheet.freeze_panes(1, 2)
+    sheet.set_column(0, 0, 14)
+    sheet.set_column(1, len(names) - 1, 24, wrapped)
+    places = {name: place for place, name in enumerate(names)}
+    for number, (result, row) in enumerate(zip(run.results(), rows_of(run), strict=True), 1):
+        sheet.set_row(number, _ROW_POINTS)
+        for name, value in row.items():
+            if isinstance(value, str):
+                sheet.write_string(number, places[name], value[:_CELL_CHARACTERS], wrapped)
+            else:
+                sheet.write_number(number, places[name], value, wrapped)
+        thumbnail = thumbnails / f"{number}.jpg"
+        if result.pictures and _thumbnail(run.picture_file(result.pictures[0]), thumbnail):
+            sheet.embed_image(number, 0, str(thumbnail), {"description": result.id[:255]})
+    sheet.autofilter(0, 0, max(1, run.manifest.num_cases), len(names) - 1)
+
+
+def _thumbnail(picture: Path, file: Path) -> bool:
+    """Write a small JPEG; False for a picture that cannot be shown, which is an error in its row already."""
+    with suppress(OSError, ValueError, Image.DecompressionBombError, SyntaxError), Image.open(picture) as image:
+        image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
+        turned = ImageOps.exif_transpose(image).convert("RGB")
+        turned.thumbnail((THUMBNAIL, THUMBNAIL))
+        turned.save(file, "JPEG", quality=80)
+        return True
+    return False
+
+
+def _check_complete(run: Run) -> None:
+    if not run.is_complete:
+        raise RunError(f"the run in {run.folder} is not complete; let it end first, with the command that began it")
+
+
+def _harmless(value: str | float) -> str | float:
+    """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
