@@ -51,6 +51,7 @@ def compare(
     known = read_rules(rules)
     before, after = open_run(first), open_run(second)
     right = read_gold(gold, columns_of(before.manifest), known, sheet=sheet) if gold is not None else None
+    to_stderr().print(f"comparing {before.manifest.num_cases} answers 正在对比", style="dim")
     told = side_by_side(before, after, known, right)
     if json:
         print(as_json(told.as_dict()))

@@ -59,6 +59,7 @@ def evaluate(
     said = read_ratings(ratings, known) if ratings is not None else ()
     if not opened.is_complete:
         to_stderr().print(f"{run} is not complete: only what has ended so far is judged", style="yellow")
+    to_stderr().print(f"judging {opened.manifest.num_cases} answers 正在评测", style="dim")
     told = hold_against(opened, right, known, said, seed=seed)
     if json:
         print(as_json(told.as_dict()))
