@@ -1,0 +1,111 @@
+"""A finished run as tables, read back by other libraries."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import fastexcel
+import pytest
+from PIL import Image
+
+from flashsight.cli.batch_progress import line, summary
+from flashsight.core.errors import ConfigError
+from flashsight.workbench.export import write_csv, write_excel
+from flashsight.workbench.progress import Progress
+from flashsight.workbench.records import Run, RunError
+from flashsight.workbench.run import BatchRun
+from tests.workbench.house import QUESTION, SCHEMA, Backend, asker_of, draw, new_run
+
+
+async def finished(folder: Path, *, said: object = None) -> Run:
+    for seed in (1, 2):
+        draw(folder / f"{seed}.png", seed)
+    rows = "id,picture,color,分组,note\n001,1.png,gold red,页面,=1+1\n002,2.png,,多图,\n003,gone.png,,,\n"
+    (folder / "t.csv").write_text(rows, encoding="utf-8")
+    run = new_run(folder / "t.csv", folder / "run")
+    answers = {} if said is None else {case.pictures[0].sha256 or "": json.dumps(said) for case in run.cases()}
+    await BatchRun(run).go(asker_of(run, Backend(said=answers)), in_flight=1)
+    return run
+
+
+@pytest.mark.anyio
+async def test_a_csv_has_the_answer_beside_the_columns_of_the_users_own_table(tmp_path: Path) -> None:
+    run = await finished(tmp_path, said={"color": "红", "copy": "=HYPERLINK(1)"})
+    write_csv(run, tmp_path / "r.csv")
+    assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    first, second, third = csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text(encoding="utf-8-sig")))
+    assert (first["id"], first["color (table)"], first["color"], first["分组"]) == ("001", "gold red", "红", "页面")
+    assert (first["copy"], first["note"]) == ("'=HYPERLINK(1)", "'=1+1")
+    assert (second["color"], second["error"]) == ("红", "")
+    assert third["error"].startswith("picture_missing: ")
+
+
+@pytest.mark.anyio
+async def test_an_excel_file_has_text_as_text_and_a_thumbnail_a_picture(tmp_path: Path) -> None:
+    run = await finished(tmp_path, said={"color": "0012", "copy": "=1+1"})
+    write_excel(run, tmp_path / "r.xlsx")
+    frame = fastexcel.read_excel(tmp_path / "r.xlsx").load_sheet("results", dtypes="string").to_polars()
+    assert frame["id"].to_list() == ["001", "002", "003"]
+    assert frame["color"].to_list()[:2] == ["0012", "0012"]
+    assert frame["copy"].to_list()[:2] == ["=1+1", "=1+1"]
+    with zipfile.ZipFile(tmp_path / "r.xlsx") as parts:
+        pictures = [name for name in parts.namelist() if name.startswith("xl/media/")]
+        sizes = [Image.open(io.BytesIO(parts.read(name))).size for name in pictures]
+    assert sizes == [(56, 56), (56, 56)]
+
+
+@pytest.mark.anyio
+async def test_a_text_answer_has_a_column_of_its_own(tmp_path: Path) -> None:
+    draw(tmp_path / "p" / "1.png", 1)
+    question = replace(QUESTION, schema=None)
+    run = new_run(tmp_path / "p", tmp_path / "run", question)
+    await BatchRun(run).go(asker_of(run, Backend(), question), in_flight=1)
+    write_csv(run, tmp_path / "r.csv")
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text(encoding="utf-8-sig")))
+    assert row["answer"] == next(run.results()).answer
+    assert not set(SCHEMA["properties"]) & set(row)
+
+
+def test_a_run_that_goes_on_has_no_table_yet(tmp_path: Path) -> None:
+    draw(tmp_path / "p" / "1.png", 1)
+    run = new_run(tmp_path / "p", tmp_path / "run")
+    with pytest.raises(RunError, match="not complete"):
+        write_csv(run, tmp_path / "r.csv")
+    with pytest.raises(RunError, match="not complete"):
+        write_excel(run, tmp_path / "r.xlsx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p", "run"]
+
+
+@pytest.mark.anyio
+async def test_without_the_extra_excel_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await finished(tmp_path)
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    with pytest.raises(ConfigError, match=r"flashsight\[workbench\]"):
+        write_excel(run, tmp_path / "r.xlsx")
+
+
+@pytest.mark.anyio
+async def test_the_end_says_what_came_of_it(tmp_path: Path) -> None:
+    outcome = summary(await finished(tmp_path))
+    assert outcome.num_answered == 2
+    assert outcome.words == "2 answered · 1 failed"
+
+
+def test_progress_reads_as_one_line() -> None:
+    progress = Progress(
+        num_cases=600,
+        num_before=100,
+        num_done=200,
+        num_failed=3,
+        num_asked=100,
+        num_pictures=100,
+        num_left_to_ask=400,
+        seconds=20.0,
+    )
+    assert line(progress) == "200 of 600 done · 3 failed · 5.0 pictures/s · 1 min 20 s left"
