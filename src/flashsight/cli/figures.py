@@ -26,7 +26,11 @@ def percent(figure: Figure | None) -> str:
     """A figure between 0 and 1 with its interval and what it counts, or in words why it says nothing."""
     if figure is None or figure.value is None:
         return "—"
-    counted = f"{figure.hits} of {figure.num}" if figure.hits is not None else f"{figure.num} pictures"
+    counted = (
+        f"{figure.hits} of {figure.num}"
+        if figure.hits is not None
+        else f"{figure.num} picture{'s' * (figure.num != 1)}"
+    )
     if figure.is_too_few:
         return f"{counted}, {figure.value:.1%}: {TOO_FEW}"
     return f"{figure.value:.1%} [{figure.low:.1%}, {figure.high:.1%}] {counted}"
