@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from flashsight.core.config import Config
 from flashsight.guard import AccessPolicy
 from flashsight.launcher.build import build_chat, build_local
+from flashsight.presets import load_presets
 from flashsight.server import Metrics, build_app
 from flashsight.service import Readiness, Serving
 from flashsight.ui import STATIC_FOLDER
@@ -50,7 +51,14 @@ def serving() -> Iterator[str]:
     readiness.open(
         Serving(chat=build_chat(config, parts), plan=parts.plan.as_dict, snapshot=parts.engine.snapshot, about=about)
     )
-    app = build_app(config.server, readiness=readiness, access=AccessPolicy(), metrics=Metrics(), page=STATIC_FOLDER)
+    app = build_app(
+        config.server,
+        readiness=readiness,
+        access=AccessPolicy(),
+        metrics=Metrics(),
+        page=STATIC_FOLDER,
+        presets=load_presets(),
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

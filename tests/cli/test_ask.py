@@ -131,3 +131,39 @@ def test_ctrl_c_ends_the_answer_and_says_so_by_130(shell: Shell, tiny_checkpoint
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err.decode()
     assert b"Traceback" not in err
+
+
+def test_a_preset_asks_its_question_and_holds_the_answer_to_its_schema(
+    shell: Shell, service: str, red_picture: Path
+) -> None:
+    (shell.folder / "color.toml").write_text(
+        'prompt = { zh = "什么颜色？用 JSON 写出 color。", en = "Which color? Write color as JSON." }\n'
+        '[schema]\ntype = "object"\nrequired = ["color"]\nadditionalProperties = false\n'
+        '[schema.properties]\ncolor = { enum = ["red", "blue"] }\n',
+        encoding="utf-8",
+    )
+    words = ("ask", str(red_picture), "--preset", "color", "--presets-folder", str(shell.folder), "--url", service)
+    said = shell.run(*words)
+    assert said.status == 0, said.err
+    jsonschema.validate(json.loads(said.out), SCHEMA)
+    plain = ("ask", str(red_picture), "Which color? Write color as JSON.", "--url", service, "--max-tokens", "8")
+    (shell.folder / "schema.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+    spelled_out = shell.run(*plain, "--json-schema", str(shell.folder / "schema.json"))
+    assert shell.run(*words, "--language", "en", "--max-tokens", "8").out == spelled_out.out
+
+
+def test_an_unknown_preset_or_a_language_without_one_is_refused(shell: Shell, red_picture: Path) -> None:
+    unknown = shell.run("ask", str(red_picture), "--preset", "tikket")
+    assert unknown.status == 2
+    assert "did you mean ticket?" in unknown.err
+    assert shell.run("ask", str(red_picture), "--language", "en").status == 2
+
+
+def test_presets_lists_the_packages_and_ones_own(shell: Shell) -> None:
+    (shell.folder / "meter.toml").write_text('prompt = "读数"\n', encoding="utf-8")
+    listed = shell.run("presets", "--presets-folder", str(shell.folder))
+    assert listed.status == 0, listed.err
+    assert all(name in listed.out for name in ("ticket", "moderation", "meter"))
+    as_json = json.loads(shell.run("presets", "--json").out)
+    assert [preset["name"] for preset in as_json][-1] == "moderation"
+    assert shell.run("presets", "--presets-folder", "nowhere").status == 2

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from flashsight.core.config import ServerConfig
 from flashsight.guard import AccessPolicy
+from flashsight.presets import load_presets
 from flashsight.server import Metrics, build_app
 from flashsight.service import ChatService, Library, Readiness, Serving
 from flashsight.service.shelf import ENTRY_BYTES
@@ -57,7 +58,14 @@ class House:
 
     def app(self) -> FastAPI:
         access = AccessPolicy(self.config.api_keys, is_open=self.config.open)
-        return build_app(self.config, readiness=self.readiness, access=access, metrics=self.metrics, page=self.page)
+        return build_app(
+            self.config,
+            readiness=self.readiness,
+            access=access,
+            metrics=self.metrics,
+            page=self.page,
+            presets=load_presets(),
+        )
 
 
 @dataclass

@@ -7,12 +7,13 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from flashsight.core.types import Delta, TextDelta
+from flashsight.presets import Preset
 from flashsight.server import sse
 from flashsight.server.parse import Parsed, parse_chat
 from tests.server.scripted import saying
@@ -206,9 +207,9 @@ def test_a_large_body_is_parsed_on_a_thread_so_that_the_event_loop_stays_free(
 ):
     threads: list[str] = []
 
-    def watched(body: bytes) -> Parsed:
+    def watched(body: bytes, presets: Mapping[str, Preset]) -> Parsed:
         threads.append(threading.current_thread().name)
-        return parse_chat(body)
+        return parse_chat(body, presets)
 
     monkeypatch.setattr("flashsight.server.chat.parse_chat", watched)
     url = "data:image/jpeg;base64," + "A" * 200_000

@@ -111,7 +111,15 @@ def test_two_apps_of_one_process_count_apart(house: LiveHouse, fresh: LiveHouse)
 
 def test_the_openapi_document_names_every_public_route(house: LiveHouse):
     paths = house.http.get("/openapi.json").json()["paths"]
-    expected = {"/v1/chat/completions", "/v1/responses", "/tokenize", "/v1/models", "/v1/models/{model}", "/v1/plan"}
+    expected = {
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/tokenize",
+        "/v1/models",
+        "/v1/models/{model}",
+        "/v1/plan",
+        "/v1/presets",
+    }
     expected |= {"/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content", "/v1/images/estimate"}
     expected |= {"/health", "/ready", "/metrics"}
     assert set(paths) == expected

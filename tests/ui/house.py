@@ -13,6 +13,7 @@ from flashsight.core.config import MediaConfig, ServerConfig
 from flashsight.core.errors import FlashSightError
 from flashsight.core.types import Delta, TextDelta
 from flashsight.guard import AccessPolicy
+from flashsight.presets import load_presets
 from flashsight.processing.media import MediaGate
 from flashsight.server import Metrics, build_app
 from flashsight.service import ChatService, Library, Readiness, Serving
@@ -56,7 +57,14 @@ class PageHouse:
     def start(self) -> None:
         """Listen; on the same port as before if it has listened before."""
         access = AccessPolicy(self.config.api_keys, is_open=self.config.open)
-        app = build_app(self.config, readiness=self.readiness, access=access, metrics=Metrics(), page=STATIC_FOLDER)
+        app = build_app(
+            self.config,
+            readiness=self.readiness,
+            access=access,
+            metrics=Metrics(),
+            page=STATIC_FOLDER,
+            presets=load_presets(),
+        )
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self.port = self._listener.getsockname()[1]
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))

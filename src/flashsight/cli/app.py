@@ -16,6 +16,7 @@ from flashsight.cli.compare import compare
 from flashsight.cli.demo import demo
 from flashsight.cli.doctor import doctor
 from flashsight.cli.evaluate import evaluate
+from flashsight.cli.presets import presets
 from flashsight.cli.reference import reference
 from flashsight.cli.serve import serve
 from flashsight.cli.settings import config
@@ -47,6 +48,7 @@ def version() -> None:
 app.command()(serve)
 app.command()(ask)
 app.command()(batch)
+app.command()(presets)
 app.command()(doctor)
 app.command()(config)
 app.command()(status)

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 import typer
 
 from flashsight.cli.options import settings_of, takes_settings
-from flashsight.cli.question import read_question, read_schema
+from flashsight.cli.scene import scene_of
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective, feeds
 from flashsight.core.telemetry import configure_logging
-from flashsight.core.types import ChatRequest, Finish, ReasoningDelta, Sampling, TextDelta, Usage
+from flashsight.core.types import ChatRequest, Finish, ReasoningDelta, TextDelta, Usage
+from flashsight.presets import Language
 
 if TYPE_CHECKING:
     from flashsight.cli.answers import Ask
@@ -29,7 +30,7 @@ _HERE = tuple(name for name in settings_of("model", "engine", "media", None) if 
 _ALSO_REMOTE = frozenset({"served_name", "max_picture_size", "api_key", "offline", "log_level"})
 
 
-@takes_settings(*_HERE, "api_key")
+@takes_settings(*_HERE, "api_key", "presets_folder")
 def ask(
     *,
     effective: Effective,
@@ -37,8 +38,12 @@ def ask(
         list[str], typer.Argument(metavar="PICTURE... [QUESTION]", help="pictures, then the question; - reads stdin")
     ],
     url: Annotated[str | None, typer.Option(help="ask this running server instead of loading the model here")] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="longest answer, in tokens")] = 512,
-    temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="0: the likeliest words every time")] = 0.0,
+    preset: Annotated[str | None, typer.Option(help="a scene: its prompt, schema and sampling; see presets")] = None,
+    language: Annotated[Language | None, typer.Option(help="of the preset's prompt (default: zh)")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="longest answer, in tokens (default: 512)")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, max=2.0, help="0: the likeliest words every time (default: 0)")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="draw the same words again")] = None,
     json_schema: Annotated[Path | None, typer.Option(help="file with a JSON schema that the answer fits")] = None,
     thinking: Annotated[bool, typer.Option("--thinking", help="let the model think first; shown dimmed")] = False,
@@ -52,6 +57,7 @@ def ask(
     flashsight ask cup.jpg "这个杯子是什么材质?"
     flashsight ask old.png new.png "有什么不同?"
     flashsight ask cup.jpg --json-schema product.json
+    flashsight ask --preset ticket screenshot.png
     cat cup.jpg | flashsight ask - --stats
     flashsight ask cup.jpg --url http://127.0.0.1:8080
     """
@@ -59,15 +65,11 @@ def ask(
     level = effective.settings.log_level if effective.origins["log_level"] != "default" else "warning"
     configure_logging(format="human", level=level)
     config = effective.config
+    scene = scene_of(preset, language, config.server.presets_folder)
     request = ChatRequest(
         model=config.model.served_name,
-        messages=read_question(words, max_bytes=config.media.max_bytes),
-        sampling=Sampling(
-            temperature=temperature,
-            seed=seed,
-            max_tokens=max_tokens,
-            constraint=read_schema(json_schema) if json_schema is not None else None,
-        ),
+        messages=scene.messages(words, max_bytes=config.media.max_bytes),
+        sampling=scene.sampling(temperature=temperature, seed=seed, max_tokens=max_tokens, schema=json_schema),
         thinking=thinking,
     )
     with _answers(effective, url) as answer:

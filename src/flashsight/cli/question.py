@@ -16,22 +16,24 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif")
 _URLS = ("http://", "https://", "file://", "data:")
 
 
-def read_question(words: Sequence[str], *, max_bytes: int) -> tuple[Message, ...]:
-    """Pictures first, the question last; without a question the usual one is asked. `-` is a picture on standard input.
+def read_question(
+    words: Sequence[str], *, max_bytes: int, otherwise: str | None = DEFAULT_QUESTION
+) -> tuple[Message, ...]:
+    """Pictures first, the question last; `otherwise` is asked without one. `-` is a picture on standard input.
 
     Raises PictureError for a picture that is not there, ConfigError for words that make no request.
     """
     if not words:
         raise ConfigError('nothing to ask; say for example: flashsight ask picture.jpg "这是什么?"')
     *pictures, last = words
+    question: str | None = last
     if is_picture(last):
-        pictures, question = list(words), DEFAULT_QUESTION
-    else:
-        question = last
-    if not question.strip():
+        pictures, question = list(words), otherwise
+    if question is not None and not question.strip():
         raise ConfigError("the question is empty; leave it out to have the picture described")
     parts = [_reference(word, max_bytes) for word in pictures]
-    return (Message(role="user", parts=(*parts, TextPart(text=question))),)
+    asked = () if question is None else (TextPart(text=question),)
+    return (Message(role="user", parts=(*parts, *asked)),)
 
 
 def is_picture(word: str) -> bool:

@@ -105,6 +105,7 @@ class ServerConfig:
     """The HTTP surface. No keys and `open` False on another address than loopback: the launcher makes a key.
 
     file_bytes: of all uploaded files together, kept in memory. file_seconds: the longest that one is kept.
+    presets_folder: a person's own presets; None: only those of the package.
     """
 
     host: str = "127.0.0.1"
@@ -116,6 +117,7 @@ class ServerConfig:
     cors_origins: tuple[str, ...] = ()
     file_bytes: int = 256 * MIB
     file_seconds: float = 86400.0
+    presets_folder: Path | None = None
 
     def __post_init__(self) -> None:
         _check(0 <= self.port <= 65535, "port", "in [0, 65535]", self.port)

@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     file_seconds: Annotated[float, Feeds("server", "file_seconds")] = Field(
         default=_SERVER.file_seconds, description="longest time that an uploaded file is kept"
     )
+    presets_folder: Annotated[Path | None, Feeds("server", "presets_folder")] = Field(
+        default=_SERVER.presets_folder, description="folder of your own presets, one TOML file each (docs/presets.md)"
+    )
 
     offline: Annotated[bool, Feeds(None, "offline")] = Field(
         default=False, description="no egress at all, whatever else says"

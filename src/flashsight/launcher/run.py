@@ -22,6 +22,7 @@ from flashsight.core.config import Config
 from flashsight.core.errors import FlashSightError
 from flashsight.core.telemetry import get_log
 from flashsight.guard import AccessPolicy
+from flashsight.presets import load_presets
 from flashsight.server import Metrics, build_app
 from flashsight.service import Pace, Readiness, Serving
 from flashsight.ui import STATIC_FOLDER
@@ -65,6 +66,7 @@ def run_service(config: Config, listening: socket.socket, watcher: Watcher) -> N
         access=AccessPolicy(config.server.api_keys, is_open=config.server.open),
         metrics=metrics,
         page=STATIC_FOLDER if config.server.page else None,
+        presets=load_presets(config.server.presets_folder),
     )
     server = _Server(
         uvicorn.Config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from flashsight import __version__
 from flashsight.core.config import ServerConfig
 from flashsight.core.errors import FlashSightError, RequestError
 from flashsight.guard import AccessPolicy
+from flashsight.presets import Preset
 from flashsight.server.chat import chat_endpoint
 from flashsight.server.errors import error_response, method_not_allowed, not_found
 from flashsight.server.estimate import EstimateBody, estimate_endpoint
@@ -27,6 +29,7 @@ from flashsight.server.frontdoor import Capped, Guarded, Named
 from flashsight.server.metrics import Metrics
 from flashsight.server.operations import add_operations
 from flashsight.server.page import DOCS_FOLDER, page_endpoint, read_page
+from flashsight.server.presets import add_presets
 from flashsight.server.protocol import ChatBody
 from flashsight.server.responsebody import ResponseBody
 from flashsight.server.responses import responses_endpoint
@@ -47,7 +50,13 @@ _ALWAYS_PUBLIC = frozenset({"/health", "/ready"})
 
 
 def build_app(
-    config: ServerConfig, *, readiness: Readiness, access: AccessPolicy, metrics: Metrics, page: Path | None = None
+    config: ServerConfig,
+    *,
+    readiness: Readiness,
+    access: AccessPolicy,
+    metrics: Metrics,
+    page: Path | None = None,
+    presets: Mapping[str, Preset] | None = None,
 ) -> FastAPI:
     """Return the ASGI application.
 
@@ -56,11 +65,18 @@ def build_app(
     access: AccessPolicy(config.api_keys, is_open=config.open).
     metrics: the same object that ChatService has as an observer.
     page: the folder with index.html, public as it is; None serves the API only, with /docs.
+    presets: the scenes that requests may name; None: there are none.
     """
     app = FastAPI(title="FlashSight", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     add_operations(app, readiness, metrics)
+    add_presets(app, presets or {})
     app.add_api_route(
-        CHAT_PATH, chat_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response, openapi_extra={}
+        CHAT_PATH,
+        chat_endpoint(readiness, presets or {}),
+        methods=["POST"],
+        tags=["chat"],
+        response_class=Response,
+        openapi_extra={},
     )
     app.add_api_route(
         TOKENIZE_PATH, tokenize_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
@@ -84,15 +100,19 @@ def build_app(
         Guarded, policy=access, public=_ALWAYS_PUBLIC | files.keys(), origins=frozenset(config.cors_origins)
     )
     if config.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(config.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
-        )
+        _allow_origins(app, config.cors_origins)
     app.add_middleware(Named, ended=metrics.request_ended)
     return app
+
+
+def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "Server-Timing", "Retry-After"],
+    )
 
 
 def _handle_errors(app: FastAPI) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flashsight.core.types import Delta
+from flashsight.presets import Preset
 from flashsight.server.parse import Parsed, parse_chat
 from flashsight.server.replies import Chunks, server_timing, whole
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
@@ -19,14 +20,16 @@ _INLINE_BYTES = 64 * 1024
 """A body up to this size is parsed in well under a millisecond; larger ones on a thread."""
 
 
-def chat_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+def chat_endpoint(
+    readiness: Readiness, presets: Mapping[str, Preset]
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """Return the endpoint; it asks `readiness` for the parts with each request."""
 
     async def create_chat_completion(request: Request) -> Response:
         """Answer a conversation about pictures, whole or as server-sent events."""
         chat = readiness.require().chat
         try:
-            parsed = await _parse(request)
+            parsed = await _parse(request, presets)
             request.state.end_user = parsed.end_user
             async with WhileConnected(request.receive):
                 return await _respond(chat, parsed, request)
@@ -36,11 +39,11 @@ def chat_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, An
     return create_chat_completion
 
 
-async def _parse(request: Request) -> Parsed:
+async def _parse(request: Request, presets: Mapping[str, Preset]) -> Parsed:
     body = await read_body(request)
     if len(body) <= _INLINE_BYTES:
-        return parse_chat(body)
-    return await asyncio.to_thread(parse_chat, body)
+        return parse_chat(body, presets)
+    return await asyncio.to_thread(parse_chat, body, presets)
 
 
 async def _respond(chat: ChatService, parsed: Parsed, request: Request) -> Response:

@@ -54,7 +54,9 @@ FIELDS: dict[str, ProtocolField] = {
     "function_call": ProtocolField("met", "superseded by tool_choice, send that; only 'none' and 'auto' are accepted"),
     "tools": ProtocolField("honoured", "up to 128 functions; arguments always follow `parameters`"),
     "functions": ProtocolField("refused", "superseded by tools, send those"),
-    "metadata": ProtocolField("refused", "nothing is stored that it could be attached to"),
+    "metadata": ProtocolField(
+        "honoured", "only `preset`, one of /v1/presets, and its `language`: zh (the default) or en"
+    ),
     "audio": ProtocolField("refused", "answers are text"),
     "moderation": ProtocolField("refused", "this server has no moderation service behind it"),
     "prediction": ProtocolField("refused", "predicted outputs are not supported"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -21,7 +22,9 @@ from flashsight.core.types import (
     Sampling,
     TextPart,
 )
+from flashsight.presets import Preset, with_prompt
 from flashsight.server.faults import sentence
+from flashsight.server.presets import filled_in, prompt_of
 from flashsight.server.protocol import (
     AnyMessage,
     AssistantMessage,
@@ -49,19 +52,25 @@ class Parsed:
     end_user: str | None
 
 
-def parse_chat(body: bytes) -> Parsed:
-    """Raise RequestError or OptionRefused naming the first field at fault."""
+_NO_PRESETS: Mapping[str, Preset] = MappingProxyType({})
+
+
+def parse_chat(body: bytes, presets: Mapping[str, Preset] = _NO_PRESETS) -> Parsed:
+    """Raise RequestError or OptionRefused naming the first field at fault. `presets` are those that may be named."""
     try:
         parsed = ChatBody.model_validate_json(body)
     except ValidationError as error:
         raise sentence(error) from None
     if parsed.stream_options is not None and not parsed.stream:
         raise RequestError("stream_options needs stream: true", param="stream_options")
+    prompt = prompt_of(parsed.metadata, presets)
+    parsed = filled_in(parsed, presets)
+    messages = messages_of(parsed.messages)
     tools = tools_of(parsed.tools)
     return Parsed(
         request=ChatRequest(
             model=parsed.model,
-            messages=messages_of(parsed.messages),
+            messages=messages if prompt is None else with_prompt(messages, prompt),
             sampling=replace(_sampling(parsed), calls=_calls(parsed, tools)),
             tools=tools,
             thinking=thinking_of(parsed, parsed.reasoning_effort),

@@ -290,6 +290,13 @@ def _kind_of_stop(value: Any) -> str:
     return "(string)" if isinstance(value, str) else "(list)"
 
 
+class ChatMetadata(Body):
+    """Names a preset, and the language of its prompt; nothing else is kept."""
+
+    preset: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    language: Literal["zh", "en"] | None = None
+
+
 class ChatBody(Body):
     """The body of POST /v1/chat/completions."""
 
@@ -324,7 +331,7 @@ class ChatBody(Body):
     function_call: Literal["none", "auto"] | None = None
     tools: Annotated[list[ToolBody], Field(max_length=MAX_TOOLS)] | None = None
     functions: Absent = None
-    metadata: Annotated[dict[str, Any], Field(max_length=0)] | None = None
+    metadata: ChatMetadata | None = None
     audio: None = None
     moderation: None = None
     prediction: None = None
