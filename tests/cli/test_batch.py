@@ -96,6 +96,25 @@ def test_a_killed_run_goes_on_to_the_same_files(shell: Shell, goods: Path, tiny_
     assert killed == whole
 
 
+def test_ctrl_c_says_that_the_answers_are_kept(shell: Shell, goods: Path, tiny_checkpoint: Path) -> None:
+    command = ("batch", "goods", "--model-path", str(tiny_checkpoint), "--out", "run", "--max-tokens", "2000")
+    going = subprocess.Popen(
+        [sys.executable, "-m", "flashsight", *command, "--mode", "sequential"],
+        cwd=shell.folder,
+        env=shell.environment,
+        stderr=subprocess.PIPE,
+    )
+    journal = shell.folder / "run" / "journal.jsonl"
+    deadline = time.monotonic() + 100
+    while not journal.is_file() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    going.send_signal(signal.SIGINT)
+    said = going.communicate(timeout=60)[1].decode()
+    assert going.returncode == 130, said
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

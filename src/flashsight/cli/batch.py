@@ -116,7 +116,7 @@ def batch(
     else:
         with _backend(asked, effective) as backend:
             run = _open(asked, backend.model, place, known)
-            asyncio.run(_go(asked, backend, run, mode))
+            _until_stopped(asked, backend, run, mode)
     _end(run, excel=excel)
 
 
@@ -254,6 +254,14 @@ def _open(asked: _Asked, model: ModelRecord, place: _Place, known: Run | None) -
     with to_stderr().status(words) as spinner:
         hashed = with_hashes(source.cases, source.root, seen=lambda count: spinner.update(f"{words} {count}"))
         return begin(place.out, manifest, hashed)
+
+
+def _until_stopped(asked: _Asked, backend: _Backend, run: Run, mode: Mode) -> None:
+    try:
+        asyncio.run(_go(asked, backend, run, mode))
+    except KeyboardInterrupt:
+        to_stderr().print(f"stopped 已停止; what was answered is saved in {run.folder}, the same command goes on")
+        raise
 
 
 async def _go(asked: _Asked, backend: _Backend, run: Run, mode: Mode) -> None:

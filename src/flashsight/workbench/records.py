@@ -145,7 +145,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Milliseconds of one case. Everything but total_ms is 0 for a duplicate and for a case that failed.
+    """Milliseconds of one case, all 0 for a duplicate and for a case that was not answered.
 
     total_ms: from the question to the last word. first_ms: to the first word. The stages are the server's own and may
     overlap. cached_tokens came from the prefix cache. attempts: how often it was asked, 0 for a duplicate.
