@@ -64,6 +64,8 @@ class Backend:
     prompts: list[str] = field(default_factory=list)
     num_open: int = 0
     most_open: int = 0
+    wait_for: int = 1
+    """The first answers wait until so many are asked at once; more never come together than the run allows."""
     finish: str = "stop"
 
     async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
@@ -76,6 +78,9 @@ class Backend:
         self.num_open += 1
         self.most_open = max(self.most_open, self.num_open)
         try:
+            async with asyncio.timeout(60):
+                while self.most_open < self.wait_for:
+                    await asyncio.sleep(0.001)
             # Later ones overtake: the order of the results is not that of the answers.
             await asyncio.sleep(int(hashes[0][:2], 16) / 1e5)
             for piece in self.said.get(hashes[0], json.dumps({"color": hashes[0][:8]})):

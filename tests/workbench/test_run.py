@@ -55,7 +55,7 @@ async def test_every_picture_has_its_answer_in_the_order_of_the_folder(pictures:
 
 @pytest.mark.parametrize("in_flight", [1, 4])
 async def test_no_more_are_asked_at_a_time_than_was_said(pictures: Path, tmp_path: Path, in_flight: int) -> None:
-    run, backend = new_run(pictures, tmp_path / "run"), Backend()
+    run, backend = new_run(pictures, tmp_path / "run"), Backend(wait_for=in_flight)
     await BatchRun(run).go(asker_of(run, backend), in_flight=in_flight)
     assert backend.most_open == in_flight
 
