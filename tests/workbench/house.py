@@ -66,6 +66,7 @@ class Backend:
     most_open: int = 0
     wait_for: int = 1
     """The first answers wait until so many are asked at once; more never come together than the run allows."""
+    crowd: asyncio.Event = field(default_factory=asyncio.Event)
     finish: str = "stop"
 
     async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
@@ -77,10 +78,11 @@ class Backend:
             raise self.faults.pop(0)
         self.num_open += 1
         self.most_open = max(self.most_open, self.num_open)
+        if self.most_open >= self.wait_for:
+            self.crowd.set()
         try:
             async with asyncio.timeout(60):
-                while self.most_open < self.wait_for:
-                    await asyncio.sleep(0.001)
+                await self.crowd.wait()
             # Later ones overtake: the order of the results is not that of the answers.
             await asyncio.sleep(int(hashes[0][:2], 16) / 1e5)
             for piece in self.said.get(hashes[0], json.dumps({"color": hashes[0][:8]})):
