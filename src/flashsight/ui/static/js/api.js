@@ -22,6 +22,12 @@ export async function health() {
   }
 }
 
+/** The server's scenes; none where it tells none. */
+export async function presets({ key }) {
+  const response = await fetch("v1/presets", { cache: "no-store", headers: headersOf(key) }).catch(() => null);
+  return response?.ok ? (await response.json()).data : [];
+}
+
 /** The name that requests must use; throws ApiError. */
 export async function servedModel({ key, signal }) {
   const response = await fetch("v1/models", { cache: "no-store", headers: headersOf(key), signal });

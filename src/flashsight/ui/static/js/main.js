@@ -6,6 +6,7 @@ import { asCurl, copyText } from "./copying.js";
 import { currentKey, keep, kept } from "./keep.js";
 import { clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures } from "./pictures.js";
 import { troubleOf } from "./refusals.js";
+import { connectScenes, currentScene, leaveScene, lentBy, loadScenes, redrawScenes } from "./scenes.js";
 import { connectSettings, currentSettings, openSettings } from "./settings.js";
 import { lookNow, redrawStatus, watchStatus } from "./status.js";
 import { forgetUploads, uploadsDone } from "./upload.js";
@@ -24,6 +25,7 @@ function bodyFor(turn) {
     temperature: settings.temperature,
     ...(settings.length ? { max_tokens: settings.length } : {}),
     chat_template_kwargs: { enable_thinking: settings.thinking },
+    ...lentBy(turn.scene, settings),
   };
 }
 
@@ -67,8 +69,9 @@ function take(turn, { usage, timings }, elapsed) {
   if (usage.completion_tokens > 1 && elapsed > 100) turn.rate = ((usage.completion_tokens - 1) * 1000) / elapsed;
 }
 
-async function askTurn(question, pictures) {
+async function askTurn(question, pictures, scene) {
   const turn = addTurn(question, pictures);
+  turn.scene = scene;
   trouble(null);
   markRefused(null);
   startAnswer({ thinks: currentSettings().thinking });
@@ -145,7 +148,7 @@ async function submit() {
   }
   await exclusively(async () => {
     await picturesRead();
-    await askTurn(question, currentPictures());
+    await askTurn(question, currentPictures(), currentScene());
   });
 }
 
@@ -153,7 +156,7 @@ function retry() {
   const turn = shownTurn();
   if (running || !isLast(turn)) return;
   takeBack();
-  exclusively(() => askTurn(turn.question, turn.pictures));
+  exclusively(() => askTurn(turn.question, turn.pictures, turn.scene));
 }
 
 function startAfresh() {
@@ -164,6 +167,7 @@ function startAfresh() {
   setBusy(false);
   element("question").value = words("question.first");
   keep("draft", null);
+  leaveScene();
   element("drop").focus();
 }
 
@@ -179,6 +183,11 @@ function connectKeys() {
   if (/Mac|iPhone|iPad/.test(navigator.userAgent)) element("ask-key").textContent = "⌘ ↵";
 }
 
+function write(question) {
+  element("question").value = question;
+  keep("draft", question);
+}
+
 function connectButtons() {
   element("form").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   element("stop").addEventListener("click", () => running?.abort());
@@ -191,6 +200,7 @@ function connectButtons() {
 
 function redraw() {
   redrawPictures();
+  redrawScenes();
   redrawStatus();
   const turn = shownTurn();
   if (turn && !running) finishAnswer(turn);
@@ -200,9 +210,10 @@ function redraw() {
 connectAnswer();
 element("question").value = kept("draft") ?? element("question").value;
 applyLanguage();
-connectSettings({ onLanguage: redraw, onNewKey: () => { if (shownTurn()?.error?.status === 401) retry(); } });
+connectSettings({ onLanguage: redraw, onNewKey: () => { loadScenes(); if (shownTurn()?.error?.status === 401) retry(); } });
 connectPictures({ onTrouble: (head, reason, values) => trouble(() => ({ head: words(head), reason: words(reason, values) })) });
 connectConversation({ onChoose: (turn) => { if (!running) show(turn); } });
+connectScenes({ onFill: write });
 connectButtons();
 connectKeys();
 watchStatus();

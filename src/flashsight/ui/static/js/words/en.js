@@ -5,6 +5,7 @@ export default {
   "drop.title": "Drop, paste or choose pictures", "drop.limits": "JPG, PNG, WebP, GIF, BMP, HEIC", "drop.now": "Let go to add", "drop.reading": "Reading the pictures…",
   "drop.more": "Add another",
   "question.first": "Describe what is in this picture", "ask": "Ask", "stop": "Stop",
+  "scenes": "Scenes",
   "history.empty": "No question yet. Add a picture and press Ask.", "answer.empty": "The answer appears here as it is written.",
   "copy": "Copy", "copied": "Copied", "copy.failed": "The browser does not allow copying", "retry": "Retry", "code": "Copy as curl",
   "remove": "Remove {name}", "earlier": "Move {name} forward", "picture.size": "{w}×{h} · {size}", "picture.named": "Picture {n}, “{name}”: {head}",

@@ -5,6 +5,7 @@ export default {
   "drop.title": "拖入、粘贴或选择图片", "drop.limits": "JPG、PNG、WebP、GIF、BMP、HEIC", "drop.now": "松开即可放入", "drop.reading": "正在读取图片…",
   "drop.more": "再加一张",
   "question.first": "请描述这张图片的内容", "ask": "提问", "stop": "停止",
+  "scenes": "场景",
   "history.empty": "还没有问题。放入一张图片，按“提问”。", "answer.empty": "回答会一边生成，一边写在这里。",
   "copy": "复制", "copied": "已复制", "copy.failed": "浏览器不允许复制", "retry": "重试", "code": "复制为 curl",
   "remove": "移除 {name}", "earlier": "前移 {name}", "picture.size": "{w}×{h} · {size}", "picture.named": "第 {n} 张图片“{name}”：{head}",

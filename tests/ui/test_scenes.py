@@ -1,0 +1,68 @@
+"""Scene chips: they fill in the question and send the schema while they are pressed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from flashsight.core.types import Constraint, JsonConstraint
+from flashsight.presets import load_presets
+from tests.ui.conftest import Visit
+from tests.ui.house import PageHouse
+from tests.ui.test_answer import ask, outline
+
+pytestmark = pytest.mark.browser
+PRESETS = load_presets()
+
+
+def constraint(house: PageHouse) -> Constraint | None:
+    return house.backend.asked[-1][1].constraint
+
+
+def test_a_chip_fills_in_its_question_and_sends_its_schema_until_it_is_released(page: Page, house: PageHouse):
+    chip = page.get_by_role("button", name="商品", exact=True)
+    chip.click()
+    expect(page.locator("#question")).to_have_value(PRESETS["product"].prompt.zh)
+    ask(page)
+    assert outline(house.backend.asked[-1][0])[-1] == ("user", 0, PRESETS["product"].prompt.zh)
+    sent = constraint(house)
+    assert isinstance(sent, JsonConstraint)
+    assert sent.schema == PRESETS["product"].schema
+    chip.click()
+    expect(chip).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#question")).to_have_value(PRESETS["product"].prompt.zh)
+    ask(page)
+    assert constraint(house) is None
+
+
+def test_only_one_chip_is_pressed_and_the_keyboard_reaches_it(page: Page, house: PageHouse):
+    page.get_by_role("button", name="商品", exact=True).click()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#scenes [aria-pressed=true]")).to_have_text("巡检")
+    ask(page, "改过的问题")
+    sent = constraint(house)
+    assert isinstance(sent, JsonConstraint)
+    assert sent.schema == PRESETS["inspection"].schema
+    page.get_by_role("button", name="工单", exact=True).click()
+    ask(page)
+    assert house.backend.asked[-1][1].max_tokens == PRESETS["ticket"].sampling.max_tokens
+
+
+def test_chips_survive_a_reload_follow_the_language_and_end_with_the_conversation(page: Page):
+    page.get_by_role("button", name="审核", exact=True).click()
+    page.reload()
+    expect(page.locator("#scenes [aria-pressed=true]")).to_have_text("审核")
+    page.click("#language")
+    expect(page.locator("#scenes [aria-pressed=true]")).to_have_text("Moderation")
+    expect(page.locator("#question")).to_have_value(PRESETS["moderation"].prompt.en)
+    page.click("#fresh")
+    expect(page.locator("#scenes [aria-pressed=true]")).to_have_count(0)
+
+
+def test_a_server_without_scenes_shows_no_chips(visit: Visit, house: PageHouse):
+    page = visit(house, path="/health")
+    page.route("**/v1/presets", lambda route: route.fulfill(status=404, json={}))
+    page.goto(house.base)
+    expect(page.locator("#dot")).to_have_attribute("data-state", "ready")
+    expect(page.locator("#scenes")).to_be_hidden()
