@@ -18,6 +18,7 @@ from flashsight.core.settings import Effective, flag_of
 if TYPE_CHECKING:
     from flashsight.bench.load import Workload
 
+SEED_STEP = 1_000_003
 SETTINGS_OF_A_RUN = settings_of("model", "engine", "media")
 
 bench = typer.Typer(
@@ -121,6 +122,7 @@ def peer(
         for dtype in peer_dtype or [str(parts.loaded.dtype).removeprefix("torch.")]:
             target = _peer_target(parts, dtype)
             for workload in workloads:
+                seed += SEED_STEP  # no workload may find another's pictures in a cache
                 counting = _counting(workload)
                 results.append(await compare(ours, target, workload, rounds=rounds, seed=seed, progress=counting))
         rows = [row for result in results for row in (result.ours, result.peer)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import signal
 import socket
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from flashsight.launcher.build import LocalParts
 
 DRAIN_SECONDS = 30
-_M_ARENA_MAX = -8
 _log = get_log(__name__)
 
 
@@ -45,19 +43,12 @@ class Watcher(Protocol):
         """Requests are answered from now on."""
 
 
-def share_arenas() -> None:
-    """Let threads share malloc's arenas (glibc): each of a dozen would keep what it has freed for itself."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-
-
 def run_service(config: Config, listening: socket.socket, watcher: Watcher) -> None:
     """Serve until told to go. Raises the error that kept the model from loading.
 
     config.server holds the keys already; `listening` is bound and is closed at the end.
     """
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    share_arenas()
     readiness = Readiness("starting")
     metrics = Metrics()
     app = build_app(

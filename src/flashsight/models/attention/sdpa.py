@@ -16,7 +16,7 @@ from torch import Tensor
 
 from flashsight.models.attention.layout import Attend, KVCache, Span, StepLayout
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 512
 """Query rows whose scores are held at once where attention is not fused."""
 
 
