@@ -25,8 +25,8 @@ Any other flag goes to `flashsight serve`, for example 其他参数传给 flashs
 FLASHSIGHT_VENV    the environment: one that exists is used as it is, a missing one is made (default: .venv here)
 FLASHSIGHT_PYTHON  the Python to make it from (default: python3, or the first of python3.11, 3.12, 3.13)
 FLASHSIGHT_STATE   folder of pid file and logs (default: .flashsight here)
-Without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu fetches the small build of torch.
-没有显卡时,设置该变量可下载较小的 CPU 版 torch。
+Without a GPU, PIP_EXTRA_INDEX_URL set to the CPU index of PyTorch (see its "Get started") fetches the small build.
+没有显卡时,把 PIP_EXTRA_INDEX_URL 设为 PyTorch 官网给出的 CPU 源,可下载较小的版本。
 TEXT
 }
 

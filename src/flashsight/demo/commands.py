@@ -1,6 +1,6 @@
 """The demo's commands as plain functions: tokenizer, train, evaluate, export. `cli` wires them; none of them prints.
 
-A run on a lent machine: `train` in a process of its own (it saves its state as it goes), `export_state` beside it for
+A run on a GPU machine: `train` in a process of its own (it saves its state as it goes), `export_state` beside it for
 what shall be carried away, `evaluate` on that.
 """
 

@@ -1,6 +1,6 @@
 """AdamW over float32 master weights of a bfloat16 model, a schedule by time, and saved states. Knows no loss.
 
-The time is what is given on a lent machine, so the rate falls with the seconds spent of those planned: the last steps
+Time is what is given on a rented GPU, so the rate falls with the seconds spent of those planned: the last steps
 of the decay are worth as much as all before them and must not be cut off.
 """
 

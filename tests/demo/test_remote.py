@@ -1,4 +1,4 @@
-"""The road of a lent machine: what `report` carries away is the log, the shards and, if asked for, the scores."""
+"""The road of a GPU machine: what `report` carries away is the log, the shards and, if asked for, the scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from flashsight.core.errors import CheckpointError
-from flashsight.demo import commands, lease
+from flashsight.demo import commands, remote
 from flashsight.demo.optimise import Optimiser
 from flashsight.demo.train import ALONE, build
 from tests.demo import small
@@ -21,12 +21,12 @@ def test_report_carries_shards_and_log_away(tmp_path: Path, monkeypatch: pytest.
     run.mkdir()
     objective = build(small.config(), small.CLASSES, 2, 0, torch.device("cpu"))
     Optimiser(objective, ALONE).save(run / "state.safetensors", {"step": 7.0})
-    (run / lease.LOG).write_text("{}\n")
-    lease.main(["report", str(run), str(tmp_path), str(out), "--samples", "0"])
+    (run / remote.LOG).write_text("{}\n")
+    remote.main(["report", str(run), str(tmp_path), str(out), "--samples", "0"])
     assert sorted(path.name for path in out.iterdir()) == ["log.jsonl", "model.safetensors"]
     assert commands.num_parameters(tmp_path / "nano") == sum(p.numel() for p in objective.model.parameters())
 
 
 def test_a_run_without_a_state_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"state\.safetensors is missing"):
-        lease.main(["report", str(tmp_path), str(tmp_path), str(tmp_path / "out")])
+        remote.main(["report", str(tmp_path), str(tmp_path), str(tmp_path / "out")])

@@ -1,7 +1,7 @@
-"""Training on a lent machine that has no network and only torch, numpy, pillow, tokenizers and safetensors.
+"""Training on a GPU machine that has no network and only torch, numpy, pillow, tokenizers and safetensors.
 
-    python -m torch.distributed.run --nproc-per-node 2 -m flashsight.demo.lease train RUN MATERIAL --seconds 1080
-    python -m flashsight.demo.lease report RUN MATERIAL OUT
+    python -m torch.distributed.run --nproc-per-node 2 -m flashsight.demo.remote train RUN MATERIAL --seconds 1080
+    python -m flashsight.demo.remote report RUN MATERIAL OUT
 
 `train` runs in a session of its own (setsid), writes RUN/log.jsonl and saves its state every two minutes, so that short
 commands can look at it and carry away what `report` writes: shards of at most 15 MiB, the log, scores, failures and the
@@ -23,7 +23,7 @@ LOG = "log.jsonl"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the arguments say."""
-    parser = argparse.ArgumentParser(prog="flashsight.demo.lease", description=__doc__)
+    parser = argparse.ArgumentParser(prog="flashsight.demo.remote", description=__doc__)
     commands = parser.add_subparsers(required=True)
     train = commands.add_parser("train")
     train.set_defaults(do=_train)
