@@ -21,8 +21,9 @@ import numpy as np
 from PIL import Image
 
 from flashsight.bench.measure import percentile
-from flashsight.bench.targets import HttpTarget
+from flashsight.bench.targets import ServiceTarget, Target
 from flashsight.core.errors import ConfigError, FlashSightError
+from flashsight.service.upstream import UpstreamBackend
 
 LARGE_PICTURE = (4000, 3000)
 """(width, height) in pixels: 12 megapixels, as phones take them."""
@@ -54,10 +55,10 @@ async def measure_service(arguments: Sequence[str], *, model: str, num_pictures:
     async with _service(arguments) as (child, url, ready_seconds):
         ready_bytes = _memory(child.pid, "VmRSS")
         pictures = [large_jpeg(seed) for seed in range(num_pictures)]
-        target = HttpTarget(url, model=model)
-        work = asyncio.gather(*(_ask(target, picture) for picture in pictures))
-        probes = await _probe_while(url, work)
-        await target.close()
+        async with UpstreamBackend(url, model=model) as backend:
+            target = ServiceTarget(backend)
+            work = asyncio.gather(*(_ask(target, picture) for picture in pictures))
+            probes = await _probe_while(url, work)
         return ServiceFigures(
             ready_seconds=ready_seconds,
             ready_bytes=ready_bytes,
@@ -115,7 +116,7 @@ async def _wait_until_ready(child: subprocess.Popen[bytes], url: str) -> None:
     raise ConfigError(f"the service was not ready within {READY_SECONDS:.0f} s")
 
 
-async def _ask(target: HttpTarget, picture: bytes) -> bool:
+async def _ask(target: Target, picture: bytes) -> bool:
     try:
         await target.answer(picture, "?", 16)
     except FlashSightError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flashsight.cli.ask import refuse_pointless
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.settings import Effective, flag_of
@@ -31,12 +32,11 @@ Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write
 
 
 @bench.command()
-@takes_settings(*SETTINGS_OF_A_RUN)
+@takes_settings(*SETTINGS_OF_A_RUN, "api_key")
 def latency(
     *,
     effective: Effective,
     url: Annotated[str | None, typer.Option(metavar="URL", help="ask this server instead of loading a model")] = None,
-    key: Annotated[str | None, typer.Option(metavar="KEY", help="the server's API key")] = None,
     size: Size = 448,
     tokens: Tokens = 64,
     clients: Annotated[list[int] | None, typer.Option(metavar="N", help="clients at once; give it again")] = None,
@@ -53,8 +53,9 @@ def latency(
     """
     from flashsight.bench.load import Workload, run_load
     from flashsight.bench.measure import table
-    from flashsight.bench.targets import HttpTarget, ServiceTarget, Target
+    from flashsight.bench.targets import ServiceTarget, Target
 
+    refuse_pointless(effective, url)
     workloads = [
         Workload(size=size, num_clients=n, num_requests=requests, num_tokens=tokens, same_picture=same_picture)
         for n in clients or [1, 8]
@@ -69,8 +70,15 @@ def latency(
         print(table(rows))
         _write(json_file, [row.as_dict() for row in rows])
 
+    async def measure_there(url: str) -> None:
+        from flashsight.service.upstream import UpstreamBackend
+
+        keys, served_name = effective.settings.api_key, effective.config.model.served_name
+        async with UpstreamBackend(url, model=served_name, api_key=keys[0] if keys else None) as backend:
+            await measure(ServiceTarget(backend, name=url))
+
     if url is not None:
-        asyncio.run(measure(HttpTarget(url, model=effective.config.model.served_name, key=key, name=url)))
+        asyncio.run(measure_there(url))
         return
     from flashsight.launcher.build import build_local
 

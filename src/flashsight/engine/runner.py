@@ -171,8 +171,8 @@ def tune_process() -> None:
 def keep_freed_memory() -> None:
     """Let malloc (glibc) keep what a step frees for the next step, and let threads share it.
 
-    By default it gives temporaries back to the system and gets them anew, page by page, which takes a quarter of
-    an encoder's time on a CPU; and each of a dozen threads keeps freed memory for itself.
+    By default it gives temporaries back to the system and gets them anew, page by page, which takes a good part
+    of an encoder's time on a CPU; and each of a dozen threads keeps freed memory for itself.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
