@@ -119,3 +119,18 @@ def test_the_doctor_says_when_the_port_is_taken(shell: Shell, tiny_checkpoint: P
     assert port in finding["text"]
     assert "--port" in finding["fix"]
     assert said.status == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "said"),
+    [
+        (["--api-key", "x"], 2, "--api-key is for a running server"),
+        (["--url", "http://127.0.0.1:1", "--dtype", "float32"], 2, "--dtype steers the model of this process"),
+        (["--url", "http://127.0.0.1:1", "--requests", "1"], 4, "no server answers"),
+    ],
+    ids=["a key for nobody", "a model elsewhere", "no server"],
+)
+def test_a_bench_refuses_flags_that_play_no_part(shell: Shell, flags: list[str], status: int, said: str) -> None:
+    ended = shell.run("bench", "latency", *flags)
+    assert ended.status == status
+    assert said in ended.err
