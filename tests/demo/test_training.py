@@ -231,6 +231,19 @@ def test_two_pictures_are_learned_by_heart_and_answered(tmp_path: Path) -> None:
     assert answers == {(s, p): TWO[s].pairs[p].answer for s in range(2) for p in range(2)}
 
 
+def test_weights_to_start_from_are_taken_and_heads_that_know_nothing_leave_them_alone() -> None:
+    taught = make_objective()
+    with torch.no_grad():
+        for parameter in taught.model.parameters():
+            parameter.add_(0.25)
+    start = taught.model.state_dict()
+    again = build(small.config(), small.CLASSES, len(small.SKILLS), 7, torch.device("cpu"), start)
+    assert all(torch.equal(value, start[name]) for name, value in again.model.named_parameters())
+    hidden_PC = torch.randn(5, small.config().vision.hidden_size, requires_grad=True)
+    torch.cat(list(again.heads(hidden_PC).values()), 1).logsumexp(1).sum().backward()
+    assert hidden_PC.grad is not None and not hidden_PC.grad.any()
+
+
 def test_training_goes_on_where_it_was_left(tmp_path: Path) -> None:
     first, _ = run(tmp_path, 3, make_objective())
     fresh = make_objective()

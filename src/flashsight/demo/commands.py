@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import get_args
 
 import torch
 from safetensors import safe_open
+from torch import Tensor
 
 import flashsight
 from flashsight.core.config import ModelConfig
@@ -88,13 +89,18 @@ class Training:
     num_workers: int
     num_patches: int = 128 * 1024
     peak: float = 1e-3
+    decay_share: float = 0.35
+    start: Path | None = None
     seed: int = 0
     max_steps: int | None = None
     log_steps: int = 50
 
 
 def train_nano(training: Training, report: Report) -> None:
-    """Train nano from scratch, or from the state that the folder holds; lines of the log go to `report`."""
+    """Train nano from the state that the folder holds, else from the checkpoint `start`, else from scratch.
+
+    Lines of the log go to `report`. A checkpoint carries no moments and no patch heads: the rate warms up again.
+    """
     size = BatchSize(num_patches=training.num_patches)
     material = Material(training.material)
     packer = Packer(Tokenizer(NANO), SKILLS)
@@ -111,16 +117,22 @@ def train_nano(training: Training, report: Report) -> None:
     with Ring(batches, num_workers=training.num_workers, slot_bytes=slot_bytes) as ring:
         classes = {"char": len(material.characters), "icon": len(CONCEPTS) + 1, "colour": len(COLOURS) + 1}
         together.open()
-        objective = build(read_config(NANO), classes, len(SKILLS), training.seed, together.device)
+        start = _weights(training.start) if training.start else None
+        objective = build(read_config(NANO), classes, len(SKILLS), training.seed, together.device, start)
         settings = TrainSettings(
             folder=training.folder,
-            schedule=Schedule(seconds=training.seconds, peak=training.peak),
+            schedule=Schedule(seconds=training.seconds, peak=training.peak, decay_share=training.decay_share),
             seed=training.seed,
             max_steps=training.max_steps,
             log_steps=training.log_steps,
         )
         train(objective, ring, SKILLS, settings, report, together)
     together.close()
+
+
+def _weights(checkpoint: Path) -> Mapping[str, Tensor]:
+    loaded = load_model(ModelConfig(path=str(checkpoint), device="cpu", dtype="float32"))
+    return loaded.model.state_dict()
 
 
 def export_state(folder: Path, out: Path) -> dict[str, float]:

@@ -29,6 +29,12 @@ class PatchHeads(nn.Module):
         super().__init__()
         self.heads = nn.ModuleDict({name: nn.Linear(hidden_size, num_classes[name]) for name in LABELS})
 
+    def clear(self) -> None:
+        """Set all weights to zero: heads that know nothing yet then send nothing back into a trained encoder."""
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.zero_()
+
     def forward(self, hidden_PC: Tensor) -> dict[str, Tensor]:
         """Return float32 logits [P, classes] by kind of label."""
         return {name: head(hidden_PC).float() for name, head in self.heads.items()}

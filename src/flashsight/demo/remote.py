@@ -33,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train.add_argument("--workers", type=int, default=14, help="drawing processes of each device")
     train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
     train.add_argument("--peak", type=float, default=1e-3)
+    train.add_argument(
+        "--decay-share", type=float, default=0.35, help="last share of the seconds, in which the rate falls"
+    )
+    train.add_argument("--start", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
+    train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
     train.add_argument("--log-steps", type=int, default=50)
     report = commands.add_parser("report")
     report.set_defaults(do=_report)
@@ -53,6 +58,9 @@ def _train(chosen: argparse.Namespace) -> None:
         num_workers=chosen.workers,
         num_patches=chosen.patches,
         peak=chosen.peak,
+        decay_share=chosen.decay_share,
+        start=chosen.start,
+        seed=chosen.seed,
         log_steps=chosen.log_steps,
     )
     with (chosen.run / LOG).open("a", encoding="utf-8", buffering=1) as log:

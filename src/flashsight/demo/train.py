@@ -69,13 +69,23 @@ def initialise(model: Glm4v, seed: int) -> None:
 
 
 def build(
-    config: Glm4vConfig, num_classes: Mapping[str, int], num_skills: int, seed: int, device: torch.device
+    config: Glm4vConfig,
+    num_classes: Mapping[str, int],
+    num_skills: int,
+    seed: int,
+    device: torch.device,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Objective:
-    """Make an untrained model with its objective on a device."""
+    """Make a model with its objective on a device: untrained, or with the weights of `start`."""
     model = Glm4v(config)
-    initialise(model, seed)
     torch.manual_seed(seed)
-    objective = Objective(model, PatchHeads(config.vision.hidden_size, num_classes), num_skills).to(device)
+    heads = PatchHeads(config.vision.hidden_size, num_classes)
+    if start is None:
+        initialise(model, seed)
+    else:
+        model.load_state_dict(dict(start))
+        heads.clear()
+    objective = Objective(model, heads, num_skills).to(device)
     if device.type == "cuda":
         set_dtype(objective, torch.bfloat16)
         compile_blocks(model)
