@@ -241,7 +241,8 @@ def test_weights_to_start_from_are_taken_and_heads_that_know_nothing_leave_them_
     assert all(torch.equal(value, start[name]) for name, value in again.model.named_parameters())
     hidden_PC = torch.randn(5, small.config().vision.hidden_size, requires_grad=True)
     torch.cat(list(again.heads(hidden_PC).values()), 1).logsumexp(1).sum().backward()
-    assert hidden_PC.grad is not None and not hidden_PC.grad.any()
+    assert hidden_PC.grad is not None
+    assert not hidden_PC.grad.any()
 
 
 def test_training_goes_on_where_it_was_left(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train.add_argument(
         "--decay-share", type=float, default=0.35, help="last share of the seconds, in which the rate falls"
     )
-    train.add_argument("--start", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
+    train.add_argument("--weights", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
     train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
     train.add_argument("--log-steps", type=int, default=50)
     report = commands.add_parser("report")
@@ -59,7 +59,7 @@ def _train(chosen: argparse.Namespace) -> None:
         num_patches=chosen.patches,
         peak=chosen.peak,
         decay_share=chosen.decay_share,
-        start=chosen.start,
+        start=chosen.weights,
         seed=chosen.seed,
         log_steps=chosen.log_steps,
     )
