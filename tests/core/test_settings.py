@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flashsight.core.config import Config, EngineConfig, MediaConfig, ModelConfig, ServerConfig
 from flashsight.core.errors import ConfigError
-from flashsight.core.settings import MASK, SETTINGS, feeds, flag_of, read_settings, variable_of
+from flashsight.core.settings import MASK, SETTINGS, feeds, flag_of, variable_of
+from flashsight.core.sources import read_settings
 
 SECTIONS = {"model": ModelConfig, "engine": EngineConfig, "media": MediaConfig, "server": ServerConfig}
 

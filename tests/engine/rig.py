@@ -103,6 +103,7 @@ def build_rig(
     encode_patches: int = 64,
     picture_tokens: int = 500,
     has_prefix_cache: bool = True,
+    draft_tokens: int = 0,
 ) -> Rig:
     watched, shape = WatchedModel(model), model.shape
     limits = Limits(
@@ -112,6 +113,7 @@ def build_rig(
         max_waiting=max_waiting,
         context_tokens=context_tokens,
         decode_slots=4,
+        draft_tokens=draft_tokens,
     )
     pool = BlockPool(num_blocks, block_size)
     bytes_per_token = shape.hidden_size * model.dtype.itemsize

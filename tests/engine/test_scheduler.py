@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.engine.house import ENDLESS, STOP_ID, House
 
 from flashsight.core.errors import Overloaded, PictureError, PromptTooLong, RequestError
-from flashsight.engine.scheduler import SHORTEST_CUT
+from flashsight.engine.prefill import SHORTEST_CUT
 from flashsight.engine.sequence import Kind, Phase, Sequence
 
 PICTURES = {"p0": 3, "p1": 8, "p2": 20, "p3": 40, "p4": 5, "p5": 70}
@@ -61,6 +61,8 @@ houses = st.fixed_dictionaries(
         "encode_patches": st.sampled_from([1, 64, 300]),
         "max_sequences": st.sampled_from([1, 3, 8]),
         "decode_slots": st.sampled_from([1, 3]),
+        "draft_tokens": st.sampled_from([0, 1, 6]),
+        "is_repetitive": st.booleans(),
     }
 )
 
@@ -124,6 +126,8 @@ def test_long_crowded_days_with_every_cache_too_small_end_well(seed: int) -> Non
         encode_patches=random.choice([1, 64, 300]),
         max_sequences=random.choice([1, 3, 8]),
         decode_slots=random.choice([1, 2, 6]),
+        draft_tokens=random.choice([0, 3, 16]),
+        is_repetitive=random.random() < 0.5,
     )
     for _ in range(100):
         match random.choices(["add", "step", "deliver", "abort", "abort inside"], [6, 6, 5, 1, 1])[0]:
@@ -465,7 +469,7 @@ def test_a_stop_id_ends_the_answer_and_is_not_part_of_it() -> None:
     house = House(num_blocks=100)
     sequence = house.add(1, 2, 3, max_tokens=9)
     plan = house.scheduler.plan()
-    assert house.scheduler.commit(plan, {sequence.id: STOP_ID}) == (sequence,)
+    assert house.scheduler.commit(plan, {sequence.id: [STOP_ID]}) == (sequence,)
     assert (sequence.generated, sequence.finish) == ([], "stop")
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flashsight.core.settings import SETTINGS, Effective, Settings, choices_of, feeds, flag_of, read_settings
+from flashsight.core.settings import SETTINGS, Effective, Settings, choices_of, feeds, flag_of
+from flashsight.core.sources import read_settings
 
 ALIASES = {"host": ("--server-name",), "port": ("--server-port",)}
 """Other spellings of a flag, for people who come from Gradio: the page lives at the server's address."""

@@ -45,6 +45,7 @@ class EngineConfig:
     block_size: tokens of one KV block. step_tokens: most tokens of one step, decodes included (prefill chunks fill the
     rest). encode_patches: most patches encoded between two decode steps (one picture always fits).
     max_sequences: most sequences decoding at once. max_waiting: longest queue; beyond it a request is refused (429).
+    draft_tokens: most tokens guessed ahead from a greedy answer's own text; 0: none.
     """
 
     block_size: int = 16
@@ -56,6 +57,7 @@ class EngineConfig:
     kv_bytes: int | None = None
     picture_cache_bytes: int | None = None
     memory_fraction: float = 0.9
+    draft_tokens: int = 0
     prefix_cache: bool = True
     decode_threads: int = 4
 
@@ -68,6 +70,7 @@ class EngineConfig:
             "decode_threads",
         ):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _check(0 <= self.draft_tokens <= 64, "draft_tokens", "in [0, 64]", self.draft_tokens)
         _check(0 < self.memory_fraction < 1, "memory_fraction", "in (0, 1)", self.memory_fraction)
         for name in ("encode_patches", "context_tokens", "kv_bytes", "picture_cache_bytes"):
             value = getattr(self, name)

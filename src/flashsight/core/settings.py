@@ -1,25 +1,21 @@
-"""The one place where settings are read: flags over FLASHSIGHT_* over flashsight.toml over defaults.
+"""Every setting there is: name, type, default, documentation, and where its value ends up.
 
 Every setting has one name in three spellings: `kv_memory` in the file, `FLASHSIGHT_KV_MEMORY` in the environment,
 `--kv-memory` on the command line. Ranges are checked by the configs that the values end up in; here live the names,
-the types and the origin of each value. Knows no command and starts nothing.
+the types and the origin of each value. Reads nothing: `core.sources` does.
 """
 
 from __future__ import annotations
 
-import difflib
-import os
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ByteSize, Field, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -137,6 +133,11 @@ class Settings(BaseSettings):
     )
     memory_fraction: Annotated[float, Feeds("engine", "memory_fraction")] = Field(
         default=_ENGINE.memory_fraction, description="part of the device's memory that the plan may use"
+    )
+    draft_tokens: Annotated[int, Feeds("engine", "draft_tokens")] = Field(
+        default=_ENGINE.draft_tokens,
+        description="most tokens of a greedy answer guessed from its own text and checked in one step: the same answer "
+        "sooner where it repeats the prompt or itself, at the price of computing wrong guesses; 0: none",
     )
     prefix_cache: Annotated[bool, Feeds("engine", "prefix_cache")] = Field(
         default=_ENGINE.prefix_cache, description="reuse what an earlier request with the same beginning has computed"
@@ -305,85 +306,3 @@ def _for_machines(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     return "auto" if value is None else str(value)
-
-
-def read_settings(flags: Mapping[str, object] | None = None, *, file: Path | None = None) -> Effective:
-    """Read all sources once. `flags` holds only what was given; `file` is as `settings_file` says.
-
-    Raises ConfigError for an unknown or malformed setting, naming it, where it came from and the nearest known name.
-    """
-    origins = dict.fromkeys(SETTINGS, "default")
-    merged: dict[str, object] = {}
-    path = settings_file(file)
-    for layer in (_file_layer(path), _environment_layer(), _flag_layer(flags or {})):
-        for name, (value, origin) in layer.items():
-            merged[name] = value
-            origins[name] = origin
-    try:
-        settings = Settings(**merged)  # type: ignore[arg-type]
-    except ValidationError as error:
-        raise _first_fault(error, origins) from None
-    effective = Effective(settings, origins, path)
-    _ = effective.config
-    return effective
-
-
-def settings_file(file: Path | None = None) -> Path | None:
-    """The file that would be read: `file`, else FLASHSIGHT_CONFIG, else ./flashsight.toml where it exists."""
-    named = file or (Path(os.environ["FLASHSIGHT_CONFIG"]) if os.environ.get("FLASHSIGHT_CONFIG") else None)
-    if named is not None:
-        if not named.is_file():
-            raise ConfigError(f"the settings file {named} does not exist; correct --config or FLASHSIGHT_CONFIG")
-        return named
-    usual = Path(FILE_NAME)
-    return usual if usual.is_file() else None
-
-
-_Layer = dict[str, tuple[object, str]]
-
-
-def _file_layer(path: Path | None) -> _Layer:
-    if path is None:
-        return {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    for name in values:
-        if name not in SETTINGS:
-            raise _unknown(name, SETTINGS, f"in {path}")
-    return {name: (value, str(path)) for name, value in values.items()}
-
-
-def _environment_layer() -> _Layer:
-    known = [variable_of(name) for name in SETTINGS] + list(OTHER_VARIABLES)
-    for variable in os.environ:
-        if variable.startswith(ENV_PREFIX) and variable not in known:
-            raise _unknown(variable, known, "in the environment")
-    return {name: (value, variable_of(name)) for name, value in EnvSettingsSource(Settings)().items()}
-
-
-def _flag_layer(flags: Mapping[str, object]) -> _Layer:
-    for name in flags:
-        if name not in SETTINGS:
-            raise _unknown(name, SETTINGS, "on the command line")
-    return {name: (value, flag_of(name)) for name, value in flags.items()}
-
-
-def _unknown(name: str, known: Iterable[str], where: str) -> ConfigError:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]}?" if near else "`flashsight config` lists all settings"
-    return ConfigError(f"unknown setting {name} {where}; {hint}", param=name)
-
-
-def _first_fault(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
-    fault = error.errors(include_url=False)[0]
-    name = str(fault["loc"][0])
-    got = MASK if name in SECRETS else repr(fault["input"])
-    return ConfigError(f"{name} (from {origins[name]}) is wrong: {_rule(name, fault['msg'])}, got {got}", param=name)
-
-
-def _rule(name: str, otherwise: str) -> str:
-    if choices := choices_of(name):
-        return "it must be " + " or ".join(choices)
-    return otherwise[:1].lower() + otherwise[1:]

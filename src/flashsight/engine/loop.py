@@ -6,7 +6,7 @@ A fault in a step ends the sequences of that step, and no others: their error is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, fields
 
@@ -234,14 +234,15 @@ class Loop:
         for chunk in chunks[plan.num_decodes :]:
             self._requests[chunk.sequence.id].prefill_seconds += now - started_at
         self._num_computed += plan.num_tokens
-        self._num_sampled += len(asking)
+        self._num_sampled += len(sampled.tokens)
         self._finish_step(plan, asking, sampled, now)
 
     def _run(self, chunks: Sequence[Chunk], asking: Sequence[Request]) -> Sampled:
         logits_NV = self._runner.logits(chunks, self._features_of)
         if logits_NV is None:
             return Sampled([], [], [])
-        return self._sampler.sample(logits_NV, [request.state for request in asking])
+        rows = zip(asking, [chunk.num_samples for chunk in chunks if chunk.samples], strict=True)
+        return self._sampler.sample(logits_NV, [request.state for request, num_rows in rows for _ in range(num_rows)])
 
     def _features_of(self, key: PictureKey) -> Tensor:
         features = self._scheduler.pictures.features(key)
@@ -249,20 +250,24 @@ class Loop:
         return features
 
     def _finish_step(self, plan: Plan, asking: Sequence[Request], sampled: Sampled, now: float) -> None:
-        tokens: dict[SequenceId, int] = {}
-        for row, request in enumerate(asking):
-            token, is_broken = sampled.tokens[row], row in sampled.broken
-            if not is_broken and token not in request.sequence.sampling.stop_ids:
-                request.state.observe(token)
+        tokens: dict[SequenceId, list[int]] = {}
+        rows = list(_rows_of(plan, sampled))
+        for request, held in zip(asking, rows, strict=True):
+            is_broken = any(row in sampled.broken for row in held)
+            drawn = [sampled.tokens[row] for row in held]
+            if not is_broken:
+                for token in drawn:
+                    if token not in request.sequence.sampling.stop_ids:
+                        request.state.observe(token)
             if is_broken or request.state.error is not None:
                 self._fail_row(request)
             else:
-                tokens[request.sequence.id] = token
+                tokens[request.sequence.id] = drawn
         complete = {sequence_id for sequence_id in tokens if self._requests[sequence_id].state.is_complete}
         finished = self._scheduler.commit(plan, tokens, complete)
-        for row, request in enumerate(asking):
+        for request, held in zip(asking, rows, strict=True):
             if request.sequence.id in tokens:
-                self._publish(request, sampled, row, now)
+                self._publish(request, sampled, held, now)
         for sequence in finished:
             if sequence.kind is Kind.PREWARM:
                 request = self._requests.pop(sequence.id)
@@ -278,20 +283,21 @@ class Loop:
             error = _fault_of(request)
         self._fail(request.sequence, error)
 
-    def _publish(self, request: Request, sampled: Sampled, row: int, now: float) -> None:
-        sequence, token = request.sequence, sampled.tokens[row]
-        finish = sequence.finish
-        is_stop = finish == "stop" and token in sequence.sampling.stop_ids
-        event = TokenEvent(
-            token=None if is_stop else token,
-            logprob=None if is_stop else sampled.logprobs[row],
-            top=() if is_stop else sampled.tops[row],
-            finish=finish,
-            stats=None if request.is_answering else request.stats(now),
-        )
-        request.is_answering = True
-        self._outbox.put(request.ticket, event)
-        if finish is not None:
+    def _publish(self, request: Request, sampled: Sampled, rows: range, now: float) -> None:
+        sequence = request.sequence
+        for row in rows:
+            token, finish = sampled.tokens[row], sequence.finish if row == rows[-1] else None
+            is_stop = finish == "stop" and token in sequence.sampling.stop_ids
+            event = TokenEvent(
+                token=None if is_stop else token,
+                logprob=None if is_stop else sampled.logprobs[row],
+                top=() if is_stop else sampled.tops[row],
+                finish=finish,
+                stats=None if request.is_answering else request.stats(now),
+            )
+            request.is_answering = True
+            self._outbox.put(request.ticket, event)
+        if sequence.finish is not None:
             del self._requests[sequence.id]
 
     def _count(self) -> EngineSnapshot:
@@ -306,6 +312,22 @@ class Loop:
 
 def _fault_of(request: Request) -> EngineFault:
     return EngineFault(f"the engine failed on this request; it is logged as {request.request_id}, please send it again")
+
+
+def _rows_of(plan: Plan, sampled: Sampled) -> Iterator[range]:
+    """For each chunk that samples, the rows whose tokens stand: those up to the first guess that did not hold or to
+    the end of the answer."""
+    first = 0
+    for chunk in plan.chunks:
+        if chunk.samples:
+            last = first
+            for draft in chunk.drafts:
+                token = sampled.tokens[last]
+                if token != draft or token in chunk.sequence.sampling.stop_ids:
+                    break
+                last += 1
+            yield range(first, last + 1)
+            first += chunk.num_samples
 
 
 def _pixels(encode: Encode) -> NDArray[np.uint8]:

@@ -253,6 +253,7 @@ class _Planner:
                 max_waiting=config.max_waiting,
                 context_tokens=max(longest >> halvings, self.least_tokens),
                 decode_slots=2 * config.decode_threads,
+                draft_tokens=config.draft_tokens,
             )
             if limits != last:
                 yield limits

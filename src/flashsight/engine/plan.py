@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flashsight.core.types import PictureInput
 from flashsight.engine.sequence import Sequence
 from flashsight.engine.tally import Totals
@@ -16,6 +19,7 @@ class Limits:
     step_tokens: tokens of one step. encode_patches: patches of one encoder batch (one picture always fits).
     max_sequences: sequences with blocks at once. max_waiting: longest queue. context_tokens: prompt and answer
     together. decode_slots: pictures being decoded or waiting for the encoder, which bounds pixels held in memory.
+    draft_tokens: most tokens guessed ahead for one sequence.
     """
 
     step_tokens: int
@@ -24,6 +28,7 @@ class Limits:
     max_waiting: int
     context_tokens: int
     decode_slots: int
+    draft_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +36,30 @@ class Chunk:
     """Compute tokens [start, end) of a sequence, and sample what comes after them if `samples`.
 
     Its past is [0, start), whose keys and values are in sequence.blocks; the blocks for the new ones are there too.
+    The last of its tokens may be `drafts`: guesses that are not part of the sequence yet. Then what comes after the
+    last known token and after each guess is sampled, which tells how many of them hold.
     """
 
     sequence: Sequence
     start: int
     end: int
     samples: bool
+    drafts: tuple[int, ...] = ()
 
     @property
     def num_tokens(self) -> int:
         """New tokens."""
         return self.end - self.start
+
+    @property
+    def num_samples(self) -> int:
+        """Rows that are sampled: the last so many tokens of the chunk."""
+        return 1 + len(self.drafts) if self.samples else 0
+
+    def ids(self) -> NDArray[np.int64]:
+        """Token ids, guesses included, int64 [num_tokens]."""
+        known = self.sequence.ids(self.start, self.end - len(self.drafts))
+        return np.concatenate([known, np.asarray(self.drafts, np.int64)]) if self.drafts else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,8 @@ class Plan:
     """One step: the chunks, decodes first, then the encoder batch. A plan with encodes has no prefill chunk.
 
     decode_requests are pictures whose pixels are wanted: start `load` for each on a thread, report with
-    `picture_decoded` or `picture_failed`. num_decodes: the first so many chunks are decodes of one token.
+    `picture_decoded` or `picture_failed`. num_decodes: the first so many chunks are decodes, those of one token first,
+    then those with guesses.
     """
 
     chunks: tuple[Chunk, ...] = ()

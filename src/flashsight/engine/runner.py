@@ -74,7 +74,7 @@ class Runner:
 
     @torch.inference_mode()
     def logits(self, chunks: Seq[Chunk], features_of: FeaturesOf) -> Tensor | None:
-        """Compute the chunks' keys and values; return logits_NV of the chunks that sample, in order, if any do."""
+        """Compute the chunks' keys and values; return logits_NV of their sampled rows, in order."""
         spans, sampled_rows = self._pack(chunks)
         num_tokens = spans[-1].row + spans[-1].num_new
         device = self._model.device
@@ -111,7 +111,9 @@ class Runner:
             sampler.sample(logits_NV.expand(2, -1).contiguous(), states)
 
     def _pack(self, chunks: Seq[Chunk]) -> tuple[tuple[Span, ...], list[int]]:
-        spans, sampled_rows, row = [], [], 0
+        spans: list[Span] = []
+        sampled_rows: list[int] = []
+        row = 0
         ids, positions = self._ids, self._positions
         for chunk in chunks:
             sequence, start, num_new = chunk.sequence, chunk.start, chunk.end - chunk.start
@@ -119,12 +121,11 @@ class Runner:
                 ids[row] = sequence.generated[start - sequence.num_prompt]
                 positions[:, row] = start + sequence.prompt.delta
             else:
-                ids[row : row + num_new] = sequence.ids(start, chunk.end)
+                ids[row : row + num_new] = chunk.ids()
                 positions[:, row : row + num_new] = sequence.positions(start, chunk.end)
             spans.append(Span(row, num_new, start, sequence.blocks))
             row += num_new
-            if chunk.samples:
-                sampled_rows.append(row - 1)
+            sampled_rows.extend(range(row - chunk.num_samples, row))
         return tuple(spans), sampled_rows
 
     @staticmethod

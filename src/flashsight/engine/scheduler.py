@@ -3,28 +3,29 @@
 A step is either decodes and prefill chunks, or decodes and one encoder batch; the two take turns, so a decode never
 waits for more than one of them. Room for a whole prompt is taken when a sequence is admitted; a decode that finds no
 block takes it from the youngest, which comes back later with the tokens it has generated. The oldest never gives way,
-so everything that was admitted ends.
+so everything that was admitted ends. Guesses at the next tokens take only what is left over: while every sequence
+decodes, in rows and blocks that nobody else needs.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Sequence as Line
+from dataclasses import replace
 
 from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
 from flashsight.core.types import PictureKey
 from flashsight.engine.blocks import BlockPool
+from flashsight.engine.drafts import Drafter, may_draft
 from flashsight.engine.feed import PictureFeed
 from flashsight.engine.pictures import PictureCache, PictureState
 from flashsight.engine.plan import Chunk, Limits, Plan, Snapshot
+from flashsight.engine.prefill import Prefill
 from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.queue import WaitingQueue
 from flashsight.engine.sequence import Kind, Phase, Sequence, SequenceId
 from flashsight.engine.tally import Tally
-
-SHORTEST_CUT = 64
-"""A pass over fewer tokens costs about as much as one over this many, since it reads all weights. So a head shorter
-than this waits for the picture behind it, and a prefix this long that another sequence computes now is waited for."""
 
 
 class Scheduler:
@@ -56,6 +57,7 @@ class Scheduler:
         self._has_just_encoded = False
         self._feed = PictureFeed(limits, pictures)
         self._tally = Tally()
+        self._prefill = Prefill(pool, prefix, pictures, self._feed, self._tally)
 
     # --- in and out ------------------------------------------------------------------------------------------
 
@@ -74,6 +76,8 @@ class Scheduler:
         sequence.arrived_at = self._clock()
         wanted = sequence.num_prompt + (sequence.sampling.max_tokens if sequence.kind is Kind.ANSWER else 0)
         sequence.max_length = min(wanted, self._longest)
+        if self.limits.draft_tokens and sequence.kind is Kind.ANSWER and may_draft(sequence.sampling):
+            sequence.drafter = Drafter(sequence.prompt, longest=self.limits.draft_tokens)
         self._by_id[sequence.id] = sequence
         self._queue.push(sequence)
 
@@ -144,10 +148,11 @@ class Scheduler:
         decodes = self._plan_decodes()
         self._admit()
         encodes = () if self._has_just_encoded else self._feed.encodes(self._running)
-        prefills = [] if encodes else self._plan_prefills(self.limits.step_tokens - len(decodes))
+        prefills = [] if encodes else self._prefill.chunks(self._running, self.limits.step_tokens - len(decodes))
         if self._has_just_encoded and not prefills:
             encodes = self._feed.encodes(self._running)
         self._has_just_encoded = bool(encodes)
+        decodes = self._draft(decodes)
         self._tally.add("encoder_calls", bool(encodes))
         return Plan(
             chunks=(*decodes, *prefills),
@@ -157,12 +162,13 @@ class Scheduler:
         )
 
     def commit(
-        self, plan: Plan, sampled: Mapping[SequenceId, int], complete: Collection[SequenceId] = ()
+        self, plan: Plan, sampled: Mapping[SequenceId, Line[int]], complete: Collection[SequenceId] = ()
     ) -> tuple[Sequence, ...]:
-        """Enter what a plan computed. `sampled` has a token for each chunk that samples; returns who has finished.
+        """Enter what a plan computed; return who has finished. `sampled` has the new tokens of each chunk that samples:
 
-        The answers of `complete` end with this token: nothing but the end could follow. A sequence that was aborted in
-        the meantime is passed over. A stop id is not appended to what was generated.
+        one, and one more for each guess that held. The answers of `complete` end with the last of them: nothing but the
+        end could follow. A sequence that was aborted in the meantime is passed over. A stop id is not appended to what
+        was generated, and nothing that follows the end is.
         """
         finished = []
         for chunk in plan.chunks:
@@ -170,12 +176,12 @@ class Scheduler:
             if sequence.phase is Phase.FINISHED:
                 continue
             assert sequence.num_computed == chunk.start
-            sequence.num_computed = chunk.end
-            self.prefix.register(sequence)
+            sequence.num_computed = chunk.end - len(chunk.drafts)
             self._feed.leave(sequence)
             if chunk.samples:
                 sequence.phase = Phase.DECODE
-                _take_token(sequence, sampled[sequence.id], is_complete=sequence.id in complete)
+                self._take_tokens(chunk, sampled[sequence.id], is_complete=sequence.id in complete)
+            self.prefix.register(sequence)
             if sequence.finish is not None or (sequence.kind is Kind.PREWARM and chunk.end == len(sequence)):
                 self._retire(sequence)
                 self._tally.record_finish(sequence, self._clock())
@@ -193,9 +199,58 @@ class Scheduler:
             if sequence.phase is Phase.DECODE and self._extend(sequence)
         ]
 
+    def _draft(self, decodes: list[Chunk]) -> list[Chunk]:
+        """Lengthen decodes by guesses: those without one first. Only if nothing else wants the step.
+
+        Every guess takes a row of the logits, and the memory plan has one for each sequence that may run.
+        """
+        num_free = self._max_running - len(decodes)
+        if not self.limits.draft_tokens or len(decodes) < len(self._running):
+            return decodes
+        plain: list[Chunk] = []
+        drafted: list[Chunk] = []
+        for chunk in decodes:
+            drafts = self._drafts_of(chunk, num_free)
+            num_free -= len(drafts)
+            longer = replace(chunk, end=chunk.end + len(drafts), drafts=drafts)
+            (drafted if drafts else plain).append(longer)
+        return plain + drafted
+
+    def _drafts_of(self, chunk: Chunk, most: int) -> tuple[int, ...]:
+        """Guesses for the sequence, with blocks for them; the last token it may have is never worth one."""
+        sequence = chunk.sequence
+        if sequence.drafter is None:
+            return ()
+        room = len(sequence.blocks) * self.pool.block_size - chunk.end
+        room += self.pool.num_available * self.pool.block_size
+        drafts = sequence.drafter.guess(min(most, room, sequence.max_length - len(sequence) - 1))
+        wanted = self.pool.num_blocks_for(chunk.end + len(drafts))
+        sequence.blocks += self.pool.allocate(wanted - len(sequence.blocks))
+        self._tally.add("drafts_made", len(drafts))
+        return drafts
+
+    def _take_tokens(self, chunk: Chunk, tokens: Line[int], *, is_complete: bool) -> None:
+        """Append what was sampled; keys and values of guesses that did not hold are left to be overwritten."""
+        sequence = chunk.sequence
+        for place, token in enumerate(tokens):
+            _take_token(sequence, token, is_complete=is_complete and place == len(tokens) - 1)
+            if sequence.finish is not None:
+                break
+        num_held = len(tokens) - 1
+        if chunk.drafts:
+            sequence.num_computed = min(sequence.num_computed + num_held, len(sequence))
+            self._tally.add("drafts_held", num_held)
+            surplus = sequence.blocks[self.pool.num_blocks_for(len(sequence)) :]
+            del sequence.blocks[len(sequence.blocks) - len(surplus) :]
+            self.pool.release(surplus)
+        if sequence.drafter is not None:
+            sequence.drafter.follow(tokens)
+            if chunk.drafts:
+                sequence.drafter.learn(len(chunk.drafts), num_held)
+
     def _extend(self, sequence: Sequence) -> bool:
         """Give the sequence the block of its next token. False if it was itself the youngest and had to go."""
-        if self.pool.num_blocks_for(len(sequence)) == len(sequence.blocks):
+        if self.pool.num_blocks_for(len(sequence)) <= len(sequence.blocks):
             return True
         while not self.pool.num_available:
             victim = self._running[-1]
@@ -248,80 +303,6 @@ class Scheduler:
             is_there = all(state is PictureState.ENCODED for state in states)
             sequence.picture_level = "device" if sequence.prompt.pictures and is_there else "none"
             self._tally.record_pictures(states)
-
-    # --- prefill ---------------------------------------------------------------------------------------------
-
-    def _plan_prefills(self, budget: int) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        in_flight: set[bytes] = set()
-        for sequence in self._running:
-            if budget == 0:
-                break
-            if sequence.phase is Phase.DECODE:
-                continue
-            self._adopt(sequence)
-            if self._should_wait_for(in_flight, sequence):
-                continue
-            start, end = sequence.num_computed, self._reach(sequence, budget)
-            sequence.phase = Phase.PREFILL if end > start else Phase.PICTURES
-            if end > start:
-                self._note_first_chunk(sequence)
-                is_last = end == len(sequence)
-                chunks.append(Chunk(sequence, start, end, samples=is_last and sequence.kind is Kind.ANSWER))
-                in_flight.update(self._full_digests(sequence, start, end))
-                budget -= end - start
-        return chunks
-
-    def _note_first_chunk(self, sequence: Sequence) -> None:
-        if not sequence.has_started:
-            sequence.has_started = True
-            sequence.num_prompt_cached = sequence.num_cached
-            self._tally.record_prefix(sequence)
-
-    def _reach(self, sequence: Sequence, budget: int) -> int:
-        """How far the next chunk goes: to the budget, the end, or the first picture whose features are not there."""
-        start = sequence.num_computed
-        end = min(len(sequence), start + budget)
-        for index, picture in enumerate(sequence.pending_pictures()):
-            if picture.start >= end:
-                break
-            if self.pictures.state(picture.key) is not PictureState.ENCODED:
-                # Behind a picture that is there nothing is held back: it may sit in the room that this one needs.
-                cut = max(start, picture.start)
-                return cut if index > 0 or cut - start >= SHORTEST_CUT else start
-        return end
-
-    def _adopt(self, sequence: Sequence) -> None:
-        """Before its first chunk, take over blocks that others have computed since it was admitted."""
-        if sequence.num_computed > sequence.num_cached:
-            return
-        size = self.pool.block_size
-        found = self.prefix.find(sequence)
-        first = sequence.num_cached // size
-        if len(found) <= first:
-            return
-        self.pool.share(found[first:])
-        self.pool.release(sequence.blocks[first : len(found)])
-        sequence.blocks[first : len(found)] = found[first:]
-        sequence.num_registered = len(found)
-        sequence.num_cached = sequence.num_computed = len(found) * size
-        self._feed.leave(sequence)
-
-    def _should_wait_for(self, in_flight: set[bytes], sequence: Sequence) -> bool:
-        """True if this very step computes a long enough piece of what the sequence needs next."""
-        if not in_flight or sequence.num_computed > sequence.num_cached:
-            return False
-        num_shared = 0
-        for digest in self._full_digests(sequence, sequence.num_computed, len(sequence) - 1):
-            if digest not in in_flight or num_shared >= SHORTEST_CUT:
-                break
-            num_shared += self.pool.block_size
-        return num_shared >= SHORTEST_CUT
-
-    def _full_digests(self, sequence: Sequence, start: int, end: int) -> Iterator[bytes]:
-        if self.prefix.enabled:
-            for index in range(start // self.pool.block_size, end // self.pool.block_size):
-                yield self.prefix.digest(sequence, index)
 
     # --- the end ---------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flashsight.core.errors import FlashSightError
 from flashsight.core.types import CacheLevel, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
+from flashsight.engine.drafts import Drafter
 
 SequenceId = NewType("SequenceId", int)
 BlockId = NewType("BlockId", int)
@@ -91,6 +92,8 @@ class Sequence:
     has_started: bool = False
     """Its very first chunk has been planned."""
     num_preempted: int = 0
+    drafter: Drafter | None = None
+    """Guesses its next tokens, where that is allowed."""
     picture_level: CacheLevel = "none"
     """Worst level at which the pictures were found, at the first admission."""
     arrived_at: float = 0.0

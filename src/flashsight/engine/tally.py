@@ -19,7 +19,7 @@ class Totals:
 
     `prefix_hits` of `prefix_asked` prompt tokens came from the prefix cache. `encoder_calls` are batches. A picture is
     a hit if its features were there when its sequence was admitted; if the prefix cache has its tokens it is not asked
-    for. Prewarmed sequences are among the finished.
+    for. Prewarmed sequences are among the finished. `drafts_held` of `drafts_made` guessed tokens were right.
     """
 
     finished: int = 0
@@ -34,6 +34,8 @@ class Totals:
     picture_misses: int = 0
     prefix_hits: int = 0
     prefix_asked: int = 0
+    drafts_made: int = 0
+    drafts_held: int = 0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,107 @@
+"""Decides how far each prompt goes in a step: up to the budget, its end, or a picture that is not there yet.
+
+Before its first chunk a sequence takes over blocks that others have computed; one whose beginning is being computed in
+this very step waits for it. Touches no tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flashsight.engine.blocks import BlockPool
+from flashsight.engine.feed import PictureFeed
+from flashsight.engine.pictures import PictureCache, PictureState
+from flashsight.engine.plan import Chunk
+from flashsight.engine.prefix import PrefixCache
+from flashsight.engine.sequence import Kind, Phase, Sequence
+from flashsight.engine.tally import Tally
+
+SHORTEST_CUT = 64
+"""A pass over fewer tokens costs about as much as one over this many, since it reads all weights. So a head shorter
+than this waits for the picture behind it, and a prefix this long that another sequence computes now is waited for."""
+
+
+class Prefill:
+    """Plans the chunks of prompts over the same books as the scheduler, which calls it once a step."""
+
+    def __init__(
+        self, pool: BlockPool, prefix: PrefixCache, pictures: PictureCache, feed: PictureFeed, tally: Tally
+    ) -> None:
+        self._pool = pool
+        self._prefix = prefix
+        self._pictures = pictures
+        self._feed = feed
+        self._tally = tally
+
+    def chunks(self, line: Iterable[Sequence], budget: int) -> list[Chunk]:
+        """Chunks of up to `budget` tokens together, for the sequences of the line in its order."""
+        chunks: list[Chunk] = []
+        in_flight: set[bytes] = set()
+        for sequence in line:
+            if budget == 0:
+                break
+            if sequence.phase is Phase.DECODE:
+                continue
+            self._adopt(sequence)
+            if self._should_wait_for(in_flight, sequence):
+                continue
+            start, end = sequence.num_computed, self._reach(sequence, budget)
+            sequence.phase = Phase.PREFILL if end > start else Phase.PICTURES
+            if end > start:
+                self._note_first_chunk(sequence)
+                is_last = end == len(sequence)
+                chunks.append(Chunk(sequence, start, end, samples=is_last and sequence.kind is Kind.ANSWER))
+                in_flight.update(self._full_digests(sequence, start, end))
+                budget -= end - start
+        return chunks
+
+    def _note_first_chunk(self, sequence: Sequence) -> None:
+        if not sequence.has_started:
+            sequence.has_started = True
+            sequence.num_prompt_cached = sequence.num_cached
+            self._tally.record_prefix(sequence)
+
+    def _reach(self, sequence: Sequence, budget: int) -> int:
+        """How far the next chunk goes: to the budget, the end, or the first picture whose features are not there."""
+        start = sequence.num_computed
+        end = min(len(sequence), start + budget)
+        for index, picture in enumerate(sequence.pending_pictures()):
+            if picture.start >= end:
+                break
+            if self._pictures.state(picture.key) is not PictureState.ENCODED:
+                # Behind a picture that is there nothing is held back: it may sit in the room that this one needs.
+                cut = max(start, picture.start)
+                return cut if index > 0 or cut - start >= SHORTEST_CUT else start
+        return end
+
+    def _adopt(self, sequence: Sequence) -> None:
+        """Before its first chunk, take over blocks that others have computed since it was admitted."""
+        if sequence.num_computed > sequence.num_cached:
+            return
+        size = self._pool.block_size
+        found = self._prefix.find(sequence)
+        first = sequence.num_cached // size
+        if len(found) <= first:
+            return
+        self._pool.share(found[first:])
+        self._pool.release(sequence.blocks[first : len(found)])
+        sequence.blocks[first : len(found)] = found[first:]
+        sequence.num_registered = len(found)
+        sequence.num_cached = sequence.num_computed = len(found) * size
+        self._feed.leave(sequence)
+
+    def _should_wait_for(self, in_flight: set[bytes], sequence: Sequence) -> bool:
+        """True if this very step computes a long enough piece of what the sequence needs next."""
+        if not in_flight or sequence.num_computed > sequence.num_cached:
+            return False
+        num_shared = 0
+        for digest in self._full_digests(sequence, sequence.num_computed, len(sequence) - 1):
+            if digest not in in_flight or num_shared >= SHORTEST_CUT:
+                break
+            num_shared += self._pool.block_size
+        return num_shared >= SHORTEST_CUT
+
+    def _full_digests(self, sequence: Sequence, start: int, end: int) -> Iterator[bytes]:
+        if self._prefix.enabled:
+            for index in range(start // self._pool.block_size, end // self._pool.block_size):
+                yield self._prefix.digest(sequence, index)
