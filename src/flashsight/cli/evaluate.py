@@ -32,7 +32,8 @@ def evaluate(
     sheet: SheetName = None,
     rules: RulesFile = None,
     ratings: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="table of ratings 1-5 or accepted copies, one row a person")
+        Path | None,
+        typer.Option(metavar="FILE", help="table of ratings 1-5 or accepted copies; default: those given on the page"),
     ] = None,
     seed: Seed = 0,
     json: AsJson = False,
@@ -49,14 +50,15 @@ def evaluate(
     from flashsight.workbench.evaluate import columns_of
     from flashsight.workbench.evaluate import evaluate as hold_against
     from flashsight.workbench.gold import read_gold
+    from flashsight.workbench.ratings import read_ratings as read_page_ratings
     from flashsight.workbench.records import open_run
     from flashsight.workbench.rules import read_rules
-    from flashsight.workbench.usable import read_ratings
+    from flashsight.workbench.usable import ratings_of, read_ratings
 
     known = read_rules(rules)
     opened = open_run(run)
     right = read_gold(gold, columns_of(opened.manifest), known, sheet=sheet)
-    said = read_ratings(ratings, known) if ratings is not None else ()
+    said = read_ratings(ratings, known) if ratings is not None else ratings_of(read_page_ratings(opened))
     if not opened.is_complete:
         to_stderr().print(f"{run} is not complete: only what has ended so far is judged", style="yellow")
     to_stderr().print(f"judging {opened.manifest.num_cases} answers 正在评测", style="dim")

@@ -1,17 +1,18 @@
-"""The usable-copy rate, from what people said of a run's answers. Knows no gold table.
+"""The usable-copy rate, from what people said of a run's answers, in a table or on the page. Knows no gold table.
 
 A picture's copy is usable if the median of its ratings is 4 or more, or if a person took it over without a change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from flashsight.workbench.gold import PICTURE, find_columns, find_sheet, index_ids
 from flashsight.workbench.metrics import spelled
+from flashsight.workbench.rating_records import RatingRow
 from flashsight.workbench.records import Result
 from flashsight.workbench.rules import Rules
 from flashsight.workbench.sheets import TableError, read_sheets
@@ -51,6 +52,19 @@ def read_ratings(file: Path, rules: Rules, *, sheet: str | None = None) -> list[
         accepted = rules.canonical(ACCEPTED, cells.get(ACCEPTED) or "") == rules.canonical(ACCEPTED, "yes")
         ratings.append(Rating(picture=picture, score=score, is_accepted=accepted, corrected=cells.get(CORRECTED)))
     return ratings
+
+
+def ratings_of(rows: Iterable[RatingRow]) -> list[Rating]:
+    """What raters said on the page, as a table would have it: the picture is the case's id."""
+    return [
+        Rating(
+            picture=row.item,
+            score=row.said.score,
+            is_accepted=row.said.is_accepted,
+            corrected=row.said.corrected,
+        )
+        for row in rows
+    ]
 
 
 def _score(file: Path, line: int, cell: str | None) -> float | None:
