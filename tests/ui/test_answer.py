@@ -160,7 +160,7 @@ def test_times_and_counts_under_the_answer_are_the_servers(page: Page, house: Pa
     choose(page, file())
     ask(page)
     expect(page.locator("#phase")).to_have_text(
-        "排队 1.0 · 解码 2.0 · 编码 3.0 · 预填 4.0 · 首词 10 毫秒 · 图片已缓存 · 20 + 3 词元"
+        "排队 1.0 · 解码 2.0 · 编码 3.0 · 预填 4.0 · 首词 10 毫秒 · 图片缓存：设备 · 20 + 3 词元"
     )
     expect(page.locator("#waterfall i")).to_have_count(4)
 

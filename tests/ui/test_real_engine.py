@@ -55,7 +55,7 @@ def test_a_real_picture_is_answered_and_the_second_time_comes_from_the_cache(vis
         expect(page.locator("#ask")).to_be_enabled()
         expect(page.locator("#trouble")).to_be_hidden()
         expect(page.locator("#phase")).to_contain_text("词元")
-        assert ("图片已缓存" in page.locator("#phase").inner_text()) is cached
+        assert ("图片缓存" in page.locator("#phase").inner_text()) is cached
 
 
 def test_stop_frees_the_engine(visit: Visit, live: Live, parts: LocalParts, monkeypatch: pytest.MonkeyPatch):

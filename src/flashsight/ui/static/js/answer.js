@@ -1,13 +1,26 @@
-// The right column: a turn's reasoning, text, trouble, and where its time went. Sends nothing.
+// The right column: a turn's reasoning, text or table, trouble, and where its time went. Sends nothing.
+import { hideBoxes, showBoxes } from "./boxes.js";
+import { keep, kept } from "./keep.js";
 import { Writer } from "./markdown.js";
+import { tableOf, valueOf } from "./table.js";
 import { words } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 let writer;
+let reasoner;
 let ticking;
+let shown = null;
+let isRaw = kept("view") === "raw";
 
 export function connectAnswer() {
   writer = new Writer(element("answer"));
+  for (const [id, raw] of [["as-table", false], ["as-text", true]]) {
+    element(id).addEventListener("click", () => {
+      isRaw = raw;
+      keep("view", raw ? "raw" : null);
+      dress(shown);
+    });
+  }
 }
 
 /** Empties the column for a turn that is being asked; the line under it counts the seconds until the first token. */
@@ -24,9 +37,17 @@ export function startAnswer({ thinks }) {
   seconds.setAttribute("aria-hidden", "true");
   const tick = () => (seconds.textContent = words("phase.seconds", { seconds: ((performance.now() - began) / 1000).toFixed(0) }));
   tick();
-  element("phase").replaceChildren(`${words("phase.asking")} · `, seconds);
+  const queue = document.createElement("span");
+  queue.id = "queue";
+  element("phase").replaceChildren(`${words("phase.asking")} · `, seconds, queue);
   ticking = setInterval(tick, 1000);
   bringIntoView();
+}
+
+/** Says, while the first token is awaited, that so many requests are waiting on the server. */
+export function sayQueue(num) {
+  const queue = element("queue");
+  if (queue) queue.textContent = num ? ` · ${words("phase.queue", { n: num })}` : "";
 }
 
 /** On a phone the answer stands below the question; whoever asks wants to see it. */
@@ -42,15 +63,20 @@ export function addText(piece) {
   writer.add(piece);
 }
 
-export function addReasoning(text) {
+export function addReasoning(piece, length) {
   stopTicking(words("phase.streaming"));
-  showReasoning(words("reasoning", { n: text.length }), text);
+  element("reasoning").hidden = false;
+  element("reasoning-text").append(piece);
+  reasoner ??= requestAnimationFrame(() => {
+    reasoner = undefined;
+    element("reasoning-head").textContent = words("reasoning", { n: length() });
+  });
 }
 
 function showReasoning(head, text) {
   element("reasoning").hidden = false;
   element("reasoning-head").textContent = head;
-  element("reasoning-text").textContent = text;
+  if (element("reasoning-text").textContent !== text) element("reasoning-text").textContent = text;
 }
 
 function stopTicking(phase) {
@@ -63,33 +89,51 @@ function stopTicking(phase) {
 /** The column as it stands when nothing has been asked. */
 export function showNothing() {
   stopTicking("");
+  shown = null;
+  hideBoxes();
   writer.clear();
   element("answer").scrollTop = 0;
   element("answer-empty").hidden = false;
+  element("view").hidden = true;
   element("reasoning").hidden = true;
   element("reasoning").open = false;
+  element("reasoning-text").textContent = "";
   hideTrouble();
   element("phase").textContent = "";
   element("waterfall").replaceChildren();
 }
 
-/** Ends a turn that was being written: what it wrote stays where it is. */
-export function finishAnswer(turn) {
+/** Ends a turn that was being written, and tells its cost; `pictures` are those that its request named. */
+export function finishAnswer(turn, pictures) {
   stopTicking("");
   element("answer").classList.remove("waiting");
   element("answer").setAttribute("aria-busy", "false");
   if (turn.reasoning) showReasoning(words("reasoning", { n: turn.reasoning.length }), turn.reasoning);
   else element("reasoning").hidden = true;
-  element("phase").textContent = phaseOf(turn);
+  element("phase").replaceChildren(...phaseOf(turn));
   drawWaterfall(turn.timings);
+  writer.draw();
+  shown = { turn, pictures };
+  dress(shown);
+}
+
+/** Text stays as it was written, unless it is JSON or speaks of boxes. */
+function dress({ turn, pictures }) {
+  const value = valueOf(turn.text);
+  element("view").hidden = value === undefined;
+  element("as-table").setAttribute("aria-pressed", String(!isRaw));
+  element("as-text").setAttribute("aria-pressed", String(isRaw));
+  if (value !== undefined || turn.boxes) writer.show(turn.text);
+  if (value !== undefined && !isRaw) element("answer").replaceChildren(tableOf(value));
+  showBoxes(turn.boxes, pictures);
 }
 
 /** Shows a turn chosen from the history. */
-export function showTurnWhole(turn) {
+export function showTurnWhole(turn, pictures) {
   showNothing();
   element("answer-empty").hidden = true;
   writer.show(turn.text);
-  finishAnswer(turn);
+  finishAnswer(turn, pictures);
 }
 
 const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)}`;
@@ -100,22 +144,30 @@ function phaseOf(turn) {
   if (turn.finish === "stopped") parts.push(words(turn.text ? "phase.stopped" : "phase.stopped.empty"));
   if (turn.finish === "length") parts.push(words("phase.length"));
   if (turn.usage) parts.push(...costOf(turn));
-  return parts.join(" · ");
+  return parts.flatMap((part, index) => (index ? [" · ", part] : [part]));
 }
 
 /** Times are the server's, counts are the engine's; only the rate is measured here, from the first piece to the last. */
-function costOf({ usage, timings = {}, rate, pictures }) {
+function costOf({ usage, timings, rate, pictures }) {
   const parts = [];
   for (const stage of STAGES) {
-    const value = timings[`${stage}_ms`];
-    if (value >= 0.05) parts.push(words(`phase.${stage}`, { ms: ms(value) }));
+    const value = timings?.[`${stage}_ms`];
+    if (value >= 0.05) parts.push(stageOf(stage, value));
   }
-  if (timings.first_token_ms) parts.push(words("phase.first", { ms: ms(timings.first_token_ms) }));
+  if (timings?.first_token_ms) parts.push(words("phase.first", { ms: ms(timings.first_token_ms) }));
   if (rate) parts.push(words("phase.rate", { rate: Math.round(rate) }));
   const level = usage.prompt_tokens_details?.image_cache ?? "none";
-  if (level !== "none" && pictures.length) parts.push(words("phase.cached"));
+  if (level !== "none" && pictures.length) parts.push(words(`phase.cached.${level}`));
   parts.push(words("phase.tokens", { prompt: usage.prompt_tokens, answer: usage.completion_tokens }));
   return parts;
+}
+
+/** A stage's time, underlined in the colour that it has in the waterfall. */
+function stageOf(stage, value) {
+  const made = document.createElement("span");
+  made.className = `stage ${stage}`;
+  made.textContent = words(`phase.${stage}`, { ms: ms(value) });
+  return made;
 }
 
 function drawWaterfall(timings) {

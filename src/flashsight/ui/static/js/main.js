@@ -1,6 +1,7 @@
 // Wires the columns together: a question becomes a request, its events become the answer.
 import { addReasoning, addText, connectAnswer, finishAnswer, hideTrouble, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
 import { ApiError, ask, servedModel } from "./api.js";
+import { connectBoxes } from "./boxes.js";
 import { addTurn, clearTurns, connectConversation, isLast, messagesFor, pictureAt, picturesOf, showTurn, shownTurn, takeBack } from "./conversation.js";
 import { asCurl, copyText } from "./copying.js";
 import { currentKey, keep, kept } from "./keep.js";
@@ -51,12 +52,13 @@ async function receive(turn, signal) {
     if (first === null && (delta.content || delta.reasoning_content)) first = performance.now();
     if (delta.reasoning_content) {
       turn.reasoning += delta.reasoning_content;
-      addReasoning(turn.reasoning);
+      addReasoning(delta.reasoning_content, () => turn.reasoning.length);
     }
     if (delta.content) {
       turn.text += delta.content;
       addText(delta.content);
     }
+    if (delta.boxes) turn.boxes = delta.boxes;
     if (choice?.finish_reason) turn.finish = choice.finish_reason;
     if (event.usage) take(turn, event, performance.now() - first);
   }
@@ -81,7 +83,7 @@ async function askTurn(question, pictures, scene) {
     if (error.name === "AbortError") turn.finish = "stopped";
     else fail(turn, error instanceof ApiError ? error : new ApiError(0));
   }
-  finishAnswer(turn);
+  finishAnswer(turn, picturesOf(turn));
   if (turn.error) showError(turn);
 }
 
@@ -107,7 +109,7 @@ function showError(turn) {
 
 function show(turn) {
   showTurn(turn);
-  showTurnWhole(turn);
+  showTurnWhole(turn, picturesOf(turn));
   if (turn.error) showError(turn);
   else trouble(null);
   setBusy(false);
@@ -203,11 +205,12 @@ function redraw() {
   redrawScenes();
   redrawStatus();
   const turn = shownTurn();
-  if (turn && !running) finishAnswer(turn);
+  if (turn && !running) finishAnswer(turn, picturesOf(turn));
   if (drawTrouble) trouble(drawTrouble);
 }
 
 connectAnswer();
+connectBoxes();
 element("question").value = kept("draft") ?? element("question").value;
 applyLanguage();
 connectSettings({ onLanguage: redraw, onNewKey: () => { loadScenes(); if (shownTurn()?.error?.status === 401) retry(); } });

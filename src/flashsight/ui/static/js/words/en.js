@@ -8,6 +8,8 @@ export default {
   "scenes": "Scenes",
   "history.empty": "No question yet. Add a picture and press Ask.", "answer.empty": "The answer appears here as it is written.",
   "copy": "Copy", "copied": "Copied", "copy.failed": "The browser does not allow copying", "retry": "Retry", "code": "Copy as curl",
+  "view": "Show as", "view.table": "Table", "view.text": "Text", "table.nothing": "(none)",
+  "boxes": "Boxes", "box.on": "Box {n} on {name}",
   "remove": "Remove {name}", "earlier": "Move {name} forward", "picture.size": "{w}×{h} · {size}", "picture.named": "Picture {n}, “{name}”: {head}",
   "upload.sending": "uploading {percent} %", "upload.encoding": "encoding", "upload.ready": "ready",
   "picture.plate": "No preview in this browser; it is sent all the same",
@@ -21,7 +23,7 @@ export default {
   "phase.stopped": "Stopped", "phase.stopped.empty": "Stopped before anything arrived", "phase.length": "Longest answer reached, cut here",
   "phase.first": "first token {ms} ms", "phase.rate": "{rate} tokens/s",
   "phase.queued": "queued {ms}", "phase.decode": "decode {ms}", "phase.encode": "encode {ms}", "phase.prefill": "prefill {ms}",
-  "phase.cached": "picture cached", "phase.tokens": "{prompt} + {answer} tokens",
+  "phase.cached.device": "picture cached: device", "phase.cached.host": "picture cached: host", "phase.cached.disk": "picture cached: disk", "phase.queue": "{n} requests waiting", "phase.tokens": "{prompt} + {answer} tokens",
   "reasoning": "Thinking ({n} characters)", "reasoning.waiting": "Thinking",
 
   "local.empty_question": "Write a question first.", "local.unreadable_file": "No picture could be read from this file",

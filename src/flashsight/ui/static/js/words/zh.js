@@ -8,6 +8,8 @@ export default {
   "scenes": "场景",
   "history.empty": "还没有问题。放入一张图片，按“提问”。", "answer.empty": "回答会一边生成，一边写在这里。",
   "copy": "复制", "copied": "已复制", "copy.failed": "浏览器不允许复制", "retry": "重试", "code": "复制为 curl",
+  "view": "显示为", "view.table": "表格", "view.text": "原文", "table.nothing": "（空）",
+  "boxes": "方框", "box.on": "方框 {n}，在 {name} 上",
   "remove": "移除 {name}", "earlier": "前移 {name}", "picture.size": "{w}×{h} · {size}", "picture.named": "第 {n} 张图片“{name}”：{head}",
   "upload.sending": "上传 {percent} %", "upload.encoding": "正在编码", "upload.ready": "已就绪",
   "picture.plate": "浏览器无法预览，仍会发送",
@@ -21,7 +23,7 @@ export default {
   "phase.stopped": "已停止", "phase.stopped.empty": "已停止，还没有收到内容", "phase.length": "到达最长回答，已截断",
   "phase.first": "首词 {ms} 毫秒", "phase.rate": "{rate} 词元/秒",
   "phase.queued": "排队 {ms}", "phase.decode": "解码 {ms}", "phase.encode": "编码 {ms}", "phase.prefill": "预填 {ms}",
-  "phase.cached": "图片已缓存", "phase.tokens": "{prompt} + {answer} 词元",
+  "phase.cached.device": "图片缓存：设备", "phase.cached.host": "图片缓存：内存", "phase.cached.disk": "图片缓存：磁盘", "phase.queue": "{n} 个请求在排队", "phase.tokens": "{prompt} + {answer} 词元",
   "reasoning": "思考过程（{n} 字）", "reasoning.waiting": "思考过程",
 
   "local.empty_question": "先写一个问题。", "local.unreadable_file": "这个文件读不出图片",
