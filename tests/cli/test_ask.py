@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from openai import OpenAI
+from PIL import Image
 
 from tests.cli.conftest import Shell
 
@@ -167,3 +169,15 @@ def test_presets_lists_the_packages_and_ones_own(shell: Shell) -> None:
     as_json = json.loads(shell.run("presets", "--json").out)
     assert [preset["name"] for preset in as_json][-1] == "moderation"
     assert shell.run("presets", "--presets-folder", "nowhere").status == 2
+
+
+def test_detail_is_how_closely_pictures_are_read(shell: Shell, service: str) -> None:
+    Image.new("RGB", (1400, 300), (20, 200, 30)).save(shell.folder / "wide.png")
+    words = ("ask", "wide.png", QUESTION, "--max-tokens", "4", "--url", service, "--stats", "--detail")
+    low, auto, high = (shell.run(*words, detail) for detail in ("low", "auto", "high"))
+    assert low.status == auto.status == high.status == 0, high.err
+    num_tokens = [int(re.findall(r"(\d+) of pictures", said.err)[0]) for said in (low, auto, high)]
+    assert num_tokens == sorted(set(num_tokens))
+    assert "2 tiles" in high.err
+    assert "tiles" not in auto.err
+    assert shell.run(*words, "max").status == 2

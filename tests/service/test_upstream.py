@@ -74,7 +74,7 @@ async def test_every_kind_of_delta_comes_through_our_own_server_unchanged() -> N
         ReasoningDelta(index=0, text="hm"),
         TextDelta(index=0, text="白", logprobs=(replace(logprob, top=(logprob,)),)),
         Finish(index=0, reason="length", boxes=(Box(picture=0, left=1, top=2, right=3, bottom=4, label="杯"),)),
-        USAGE,
+        replace(USAGE, picture_tiles=(0, 6)),
     )
     house = House(backend=ScriptedBackend(script))
     house.open()

@@ -20,7 +20,7 @@ from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective, feeds
 from flashsight.core.telemetry import configure_logging
-from flashsight.core.types import ChatRequest, Finish, ReasoningDelta, TextDelta, Usage
+from flashsight.core.types import ChatRequest, Detail, Finish, ReasoningDelta, TextDelta, Usage
 from flashsight.presets import Language
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def ask(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="draw the same words again")] = None,
     json_schema: Annotated[Path | None, typer.Option(help="file with a JSON schema that the answer fits")] = None,
+    detail: Annotated[
+        Detail, typer.Option(help="of every picture; high: large ones in tiles too, low: all small")
+    ] = "auto",
     thinking: Annotated[bool, typer.Option("--thinking", help="let the model think first; shown dimmed")] = False,
     stats: Annotated[bool, typer.Option("--stats", help="end with where the time went")] = False,
 ) -> None:
@@ -58,6 +61,7 @@ def ask(
     flashsight ask old.png new.png "有什么不同?"
     flashsight ask cup.jpg --json-schema product.json
     flashsight ask --preset ticket screenshot.png
+    flashsight ask page.png "抄下正文" --detail high
     cat cup.jpg | flashsight ask - --stats
     flashsight ask cup.jpg --url http://127.0.0.1:8080
     """
@@ -68,7 +72,7 @@ def ask(
     scene = scene_of(preset, language, config.server.presets_folder)
     request = ChatRequest(
         model=config.model.served_name,
-        messages=scene.messages(words, max_bytes=config.media.max_bytes),
+        messages=scene.messages(words, max_bytes=config.media.max_bytes, detail=detail),
         sampling=scene.sampling(temperature=temperature, seed=seed, max_tokens=max_tokens, schema=json_schema),
         thinking=thinking,
     )
@@ -156,5 +160,7 @@ def _waterfall(usage: Usage, began_at: float, first_at: float) -> str:
     if usage.completion_tokens > 1 and ended_at > first_at:
         pieces.append(f"{(usage.completion_tokens - 1) / (ended_at - first_at):.0f} tok/s")
     pieces.append(f"{usage.prompt_tokens} + {usage.completion_tokens} tokens, {usage.picture_tokens} of pictures")
+    if any(usage.picture_tiles):
+        pieces.append(f"{sum(usage.picture_tiles)} tiles")
     pieces.append(f"{usage.cached_tokens} cached, picture from {usage.picture_level}")
     return " · ".join(pieces)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flashsight.core.errors import ConfigError, PictureError
-from flashsight.core.types import JsonConstraint, Message, PictureRef, TextPart
+from flashsight.core.types import Detail, JsonConstraint, Message, PictureRef, TextPart
 
 DEFAULT_QUESTION = "请描述这张图片的内容"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif")
@@ -17,7 +17,7 @@ _URLS = ("http://", "https://", "file://", "data:")
 
 
 def read_question(
-    words: Sequence[str], *, max_bytes: int, otherwise: str | None = DEFAULT_QUESTION
+    words: Sequence[str], *, max_bytes: int, detail: Detail = "auto", otherwise: str | None = DEFAULT_QUESTION
 ) -> tuple[Message, ...]:
     """Pictures first, the question last; `otherwise` is asked without one. `-` is a picture on standard input.
 
@@ -31,7 +31,7 @@ def read_question(
         pictures, question = list(words), otherwise
     if question is not None and not question.strip():
         raise ConfigError("the question is empty; leave it out to have the picture described")
-    parts = [_reference(word, max_bytes) for word in pictures]
+    parts = [_reference(word, max_bytes, detail) for word in pictures]
     asked = () if question is None else (TextPart(text=question),)
     return (Message(role="user", parts=(*parts, *asked)),)
 
@@ -57,12 +57,12 @@ def read_schema(file: Path) -> JsonConstraint:
     return JsonConstraint(schema=schema)
 
 
-def _reference(word: str, max_bytes: int) -> PictureRef:
+def _reference(word: str, max_bytes: int, detail: Detail) -> PictureRef:
     if word.startswith(_URLS):
-        return PictureRef(url=word, param=word[:80])
+        return PictureRef(url=word, detail=detail, param=word[:80])
     content = _read(word, max_bytes)
     url = "data:application/octet-stream;base64," + base64.b64encode(content).decode("ascii")
-    return PictureRef(url=url, param="standard input" if word == "-" else word)
+    return PictureRef(url=url, detail=detail, param="standard input" if word == "-" else word)
 
 
 def _read(word: str, max_bytes: int) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flashsight.cli.question import read_question, read_schema
 from flashsight.core.errors import ConfigError, RequestError
-from flashsight.core.types import JsonConstraint, Message, Sampling
+from flashsight.core.types import Detail, JsonConstraint, Message, Sampling
 from flashsight.presets import Language, Preset, PresetSampling, load_presets, preset_named, with_prompt
 
 _MAX_TOKENS = 512
@@ -21,11 +21,11 @@ class Scene:
     preset: Preset | None
     language: Language
 
-    def messages(self, words: Sequence[str], *, max_bytes: int) -> tuple[Message, ...]:
+    def messages(self, words: Sequence[str], *, max_bytes: int, detail: Detail = "auto") -> tuple[Message, ...]:
         """Return the question of the command line, behind the preset's prompt where there is one."""
         if self.preset is None:
-            return read_question(words, max_bytes=max_bytes)
-        asked = read_question(words, max_bytes=max_bytes, otherwise=None)
+            return read_question(words, max_bytes=max_bytes, detail=detail)
+        asked = read_question(words, max_bytes=max_bytes, detail=detail, otherwise=None)
         return with_prompt(asked, self.preset.prompt.of(self.language))
 
     def sampling(

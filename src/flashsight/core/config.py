@@ -83,6 +83,7 @@ class MediaConfig:
 
     max_side: the longest side in pixels that the model is shown; larger pictures are scaled down, never refused for it.
     max_pixels: largest picture that is decoded at all. max_aspect: longest side over shortest.
+    max_tiles: most tiles that a larger picture is read in where a request wants it in detail; 0: it never is.
     """
 
     max_bytes: int = 10 * MIB
@@ -90,6 +91,7 @@ class MediaConfig:
     min_side: int = 2
     max_aspect: float = 100.0
     max_side: int = 1024
+    max_tiles: int = 12
     max_pictures: int = 16
     media_root: Path | None = None
     allow_fetch: bool = False
@@ -99,6 +101,7 @@ class MediaConfig:
         for name in ("max_bytes", "max_pixels", "min_side", "max_pictures"):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _check(self.max_side >= 28, "max_side", "at least 28", self.max_side)
+        _check(0 <= self.max_tiles <= 64, "max_tiles", "in [0, 64]", self.max_tiles)
         _check(1 <= self.max_aspect <= 200, "max_aspect", "in [1, 200]", self.max_aspect)
         _check(self.fetch_timeout_seconds > 0, "fetch_timeout_seconds", "positive", self.fetch_timeout_seconds)
 

@@ -5,6 +5,7 @@ FlashSightError
 ├── CheckpointError      model files are missing, damaged or of another architecture
 ├── RequestError         the request is at fault; sending it again unchanged cannot help
 │   ├── PictureError     a picture cannot be read or lies outside the limits
+│   │   └── UnreadablePicture   its bytes cannot be decoded; carries its key, as several requests may wait for it
 │   ├── PromptTooLong    more tokens than the context or the cache can hold
 │   ├── OptionRefused    a field of the protocol that this server does not honour, by name
 │   ├── SchemaError      a JSON schema, regex or choice that cannot be compiled
@@ -60,6 +61,14 @@ class PictureError(RequestError):
     """A picture cannot be read or lies outside the limits."""
 
     code = "invalid_image"
+
+
+class UnreadablePicture(PictureError):
+    """A picture's bytes cannot be decoded. `key` is its PictureKey: whoever waits for it knows his own field's name."""
+
+    def __init__(self, message: str, *, key: str, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.key = key
 
 
 class PromptTooLong(RequestError):

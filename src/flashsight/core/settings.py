@@ -162,6 +162,9 @@ class Settings(BaseSettings):
         default=_MEDIA.max_side,
         description="longest side, in pixels, that the model is shown; larger pictures are scaled",
     )
+    max_tiles: Annotated[int, Feeds("media", "max_tiles")] = Field(
+        default=_MEDIA.max_tiles, description="most tiles that one larger picture is read in with `detail: high`"
+    )
     max_pictures: Annotated[int, Feeds("media", "max_pictures")] = Field(
         default=_MEDIA.max_pictures, description="most pictures of one request"
     )

@@ -24,6 +24,9 @@ CacheLevel = Literal["none", "disk", "host", "device"]
 PictureKey = NewType("PictureKey", str)
 """sha256 of the bytes + the processing settings: equal keys mean equal encoder output for one set of weights."""
 
+Region = tuple[int, int, int, int]
+"""Left, top, right, bottom of a part of a picture, in pixels of the turned original."""
+
 Salt = NewType("Salt", bytes)
 """Derived on the server from the caller's key; it opens every block-hash chain, so tenants share no prefix."""
 
@@ -72,11 +75,12 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PicturePart:
-    """A picture of a message, past the gate."""
+    """A picture of a message, past the gate. region: the only part of it that is meant, None for all of it."""
 
     media: Media
     detail: Detail = "auto"
     param: str = "image_url"
+    region: Region | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +202,8 @@ class PictureInput:
     """One picture of a prompt: its place among the ids, and how to get its pixels if no cache has its features.
 
     Its tokens are ids [start, start + num_tokens). `load` decodes on a thread of the caller's choice and returns
-    uint8 pixels [height, width, 3] of the turned original, or raises PictureError.
-    `resized` is the (height, width) in pixels that the encoder sees.
+    uint8 pixels [height, width, 3] of the turned original or of a tile of it, or raises UnreadablePicture.
+    `resized` is the (height, width) in pixels that the encoder sees. `param` is the request's field that named it.
     """
 
     key: PictureKey
@@ -208,6 +212,7 @@ class PictureInput:
     start: int
     num_tokens: int
     load: Callable[[], NDArray[np.uint8]] = field(repr=False)
+    param: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -374,7 +379,10 @@ class Finish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Counts of the whole request, last in a stream. cached_tokens and picture_tokens are parts of prompt_tokens."""
+    """Counts of the whole request, last in a stream. cached_tokens and picture_tokens are parts of prompt_tokens.
+
+    picture_tiles: how many tiles each picture was read in beside its overview; empty where no detail was asked for.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -383,6 +391,7 @@ class Usage:
     cached_tokens: int
     picture_level: CacheLevel
     timings: Timings
+    picture_tiles: tuple[int, ...] = ()
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta | Finish | Usage

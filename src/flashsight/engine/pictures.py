@@ -68,6 +68,7 @@ class PictureCache:
                 f"a picture of {picture.num_tokens} tokens needs {num_bytes / MIB:.1f} MiB of picture cache, which has "
                 f"{self.capacity_bytes / MIB:.1f} MiB; send a smaller picture or raise picture_cache_bytes",
                 code="image_too_large",
+                param=picture.param,
             )
 
     # --- who wants what --------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalPa
     loaded = load_model(config.model, progress=_percent(enter))
     enter("planning memory")
     plan = plan_of(config, loaded)
-    processor = Processor(loaded.files, config.media)
+    processor = Processor(loaded.files, config.media, context_tokens=plan.limits.context_tokens)
     engine = build_engine(config, loaded, plan, processor)
     enter("first run")
     engine.start()

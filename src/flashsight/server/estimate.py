@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from flashsight.core.errors import OptionRefused
 from flashsight.core.types import Media, PictureRef
 from flashsight.processing.processor import PictureCost
+from flashsight.processing.tiles import Tiling
 from flashsight.server.faults import sentence
 from flashsight.server.parse import picture_ref
 from flashsight.server.protocol import Body, NamedPicture
@@ -73,5 +74,17 @@ def _described(media: Media, cost: PictureCost, estimate: Estimate | None) -> di
         "resized": {"width": cost.resized[1], "height": cost.resized[0]},
         "grid": {"t": cost.grid.t, "h": cost.grid.h, "w": cost.grid.w},
         "image_tokens": cost.num_tokens,
+        "tiles": None if cost.tiles is None else _tiles(cost.tiles),
         "estimated_ms": spent,
+    }
+
+
+def _tiles(tiles: Tiling) -> dict[str, Any]:
+    height, width = tiles.resized
+    return {
+        "count": tiles.num_tiles,
+        "rows": tiles.rows,
+        "columns": tiles.columns,
+        "resized": {"width": width, "height": height},
+        "image_tokens": tiles.num_tokens,
     }

@@ -30,7 +30,7 @@ def whole(answer: Answer, *, request_id: str, model: str, want_logprobs: bool) -
     return _head("chat.completion", request_id, int(time.time()), model) | {
         "choices": [_choice(index, choice, want_logprobs) for index, choice in enumerate(answer.choices)],
         "usage": usage(answer.usage),
-        "timings": timings(answer.usage.timings),
+        **beside_usage(answer.usage),
     }
 
 
@@ -51,7 +51,7 @@ class Chunks:
         """Yield the chunks of one delta: one, or none for usage nobody asked for."""
         if isinstance(delta, Usage):
             if self._include_usage:
-                yield self._head | {"choices": [], "usage": usage(delta), "timings": timings(delta.timings)}
+                yield self._head | {"choices": [], "usage": usage(delta), **beside_usage(delta)}
             return
         piece: JsonObject = {}
         if delta.index not in self._opened:
@@ -91,7 +91,13 @@ def usage(counts: Usage) -> JsonObject:
     }
 
 
-def timings(spent: Timings) -> JsonObject:
+def beside_usage(counts: Usage) -> JsonObject:
+    """Return our fields beside `usage`: `timings`, and `image_tiles` where a picture was asked for in detail."""
+    tiles: JsonObject = {"image_tiles": list(counts.picture_tiles)} if counts.picture_tiles else {}
+    return {"timings": _timings(counts.timings), **tiles}
+
+
+def _timings(spent: Timings) -> JsonObject:
     """Return our `timings` object: milliseconds of the server's clock until the first token; stages may overlap."""
     return {f"{name}_ms": round(seconds * 1e3, 3) for name, seconds in _stages(spent)}
 

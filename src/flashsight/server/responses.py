@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flashsight.core.types import Delta, Finish, ReasoningDelta, TextDelta, Usage
-from flashsight.server.replies import JsonObject, boxes_of, server_timing, timings
+from flashsight.server.replies import JsonObject, beside_usage, boxes_of, server_timing
 from flashsight.server.responsebody import ParsedResponse, ResponseBody, parse_response
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
 from flashsight.service import ChatService, Readiness
@@ -101,7 +101,7 @@ class Reply:
             "usage": None if self._usage is None else _usage(self._usage),
             **self._settings,
         }
-        return response if self._usage is None else {**response, "timings": timings(self._usage.timings)}
+        return response if self._usage is None else {**response, **beside_usage(self._usage)}
 
     def _status(self) -> str:
         if self._usage is None or self._finish is None:

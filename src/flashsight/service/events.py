@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from flashsight.core.errors import EngineFault
@@ -30,6 +30,7 @@ class EventReader:
         self._unfinished = set(range(num_choices))
         self._usage: Mapping[str, Any] = {}
         self._timings: Mapping[str, Any] = {}
+        self._tiles: Sequence[Any] = ()
 
     def read(self, line: str) -> Iterator[Delta]:
         """Yield what a line says; raise EngineFault for an error event and for what is not of the protocol."""
@@ -41,6 +42,7 @@ class EventReader:
                 raise EngineFault(str(event["error"].get("message") or "the server failed")[:1000])
             self._usage = event.get("usage") or self._usage
             self._timings = event.get("timings") or self._timings
+            self._tiles = event.get("image_tiles") or self._tiles
             deltas = [delta for choice in event.get("choices") or () for delta in self._choice(choice)]
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EngineFault("the server sent an event that is not of OpenAI's protocol; check its address") from None
@@ -51,7 +53,7 @@ class EventReader:
         if self._unfinished:
             raise EngineFault("the server's answer broke off; its log says why")
         try:
-            return _usage(self._usage, self._timings)
+            return _usage(self._usage, self._timings, self._tiles)
         except (KeyError, TypeError, AttributeError, ValueError):
             raise EngineFault("the server's usage is not of OpenAI's protocol") from None
 
@@ -84,7 +86,7 @@ def _box(said: Mapping[str, Any]) -> Box:
     return Box(picture=said["picture"], left=left, top=top, right=right, bottom=bottom, label=said.get("label"))
 
 
-def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
+def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any], tiles: Sequence[Any]) -> Usage:
     prompt = usage.get("prompt_tokens_details") or {}
     level: CacheLevel | Any = prompt.get("image_cache")
     return Usage(
@@ -95,4 +97,5 @@ def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
         cached_tokens=prompt.get("cached_tokens") or 0,
         picture_level=level if level in get_args(CacheLevel) else "none",
         timings=Timings(**{f"{stage}_seconds": float(timings.get(f"{stage}_ms", 0.0)) / 1e3 for stage in _STAGES}),
+        picture_tiles=tuple(map(int, tiles)),
     )

@@ -8,14 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from flashsight.core.errors import PictureError, PromptTooLong, RequestError, SchemaError
+from flashsight.core.errors import PictureError, PromptTooLong, RequestError, SchemaError, UnreadablePicture
 from flashsight.core.types import (
     Caller,
     Constraint,
@@ -25,7 +20,6 @@ from flashsight.core.types import (
     JsonConstraint,
     Media,
     ModelInput,
-    PictureInput,
     PicturePart,
     PromptStats,
     Salt,
@@ -78,7 +72,7 @@ class LocalBackend:
         max_tokens = self._room(len(prompt.ids), sampling.max_tokens)
         sizes = [part.media.turned_size for part in _pictures(conversation)]
         tools = sampling.calls.tools if sampling.calls is not None else ()
-        answer = _Answer(self._engine, conversation, prompt)
+        answer = _Answer(self._engine, conversation, prompt, picture_tiles=self._tiles(conversation))
         choices = []
         for index in range(sampling.n):
             writer = AnswerWriter(
@@ -120,7 +114,16 @@ class LocalBackend:
                     f"logit_bias names token {token}; the model's tokens are 0 to {self._vocabulary_size - 1}",
                     param="logit_bias",
                 )
-        return self._prompt(conversation), [self._constraint(conversation, sampling) for _ in range(sampling.n)]
+        constraints = [self._constraint(conversation, sampling) for _ in range(sampling.n)]
+        return self._processor.prepare(conversation), constraints
+
+    def _tiles(self, conversation: Conversation) -> tuple[int, ...]:
+        """Return how many tiles each picture is read in; nothing where none was asked for in detail."""
+        pictures = _pictures(conversation)
+        if all(part.detail != "high" for part in pictures):
+            return ()
+        tiles = (self._processor.describe(part.media, part.detail).tiles for part in pictures)
+        return tuple(0 if each is None else each.num_tiles for each in tiles)
 
     def _constraint(self, conversation: Conversation, sampling: Sampling) -> TokenConstraint | None:
         """Return a fresh constraint for one choice; whoever may think is kept from thinking for ever."""
@@ -141,19 +144,12 @@ class LocalBackend:
             error.param = error.param or ("tools" if wanted is None else _field_of(wanted))
             raise
 
-    def _prompt(self, conversation: Conversation) -> ModelInput:
-        """Return the prompt, whose pictures say which field of the request they came from if they cannot be decoded."""
-        prompt = self._processor.prepare(conversation)
-        named = zip(prompt.pictures, _pictures(conversation), strict=True)
-        pictures = tuple(replace(picture, load=partial(_load, picture, part.param)) for picture, part in named)
-        return replace(prompt, pictures=pictures)
-
     def _room(self, num_prompt: int, max_tokens: int | None) -> int:
         room = self.context_tokens - num_prompt
         if room < 1:
             raise PromptTooLong(
                 f"the prompt has {num_prompt} tokens, the limit is {self.context_tokens - 1}; "
-                "send fewer or smaller pictures or a shorter text",
+                "send fewer or smaller pictures, ask for less detail of them, or write a shorter text",
                 param="messages",
             )
         if max_tokens is not None and max_tokens > room:
@@ -193,12 +189,10 @@ def _pictures(conversation: Conversation) -> list[PicturePart]:
     return [part for message in conversation.messages for part in message.parts if isinstance(part, PicturePart)]
 
 
-def _load(picture: PictureInput, param: str) -> NDArray[np.uint8]:
-    try:
-        return picture.load()
-    except PictureError as error:
-        error.param = error.param or param
-        raise
+def _in_own_name(error: UnreadablePicture, prompt: ModelInput) -> PictureError:
+    """Return the error with the name that this request has for the picture; it may be shared with other requests."""
+    param = next((picture.param for picture in prompt.pictures if picture.key == error.key), None)
+    return PictureError(error.message, code=error.code, param=param)
 
 
 def _field_of(constraint: Constraint) -> str:
@@ -208,10 +202,18 @@ def _field_of(constraint: Constraint) -> str:
 class _Answer:
     """All choices of one conversation. Choice 0 reads the prompt; the others begin once they can share what it read."""
 
-    def __init__(self, engine: TokenEngine, conversation: Conversation, prompt: ModelInput) -> None:
+    def __init__(
+        self,
+        engine: TokenEngine,
+        conversation: Conversation,
+        prompt: ModelInput,
+        *,
+        picture_tiles: tuple[int, ...] = (),
+    ) -> None:
         self._engine = engine
         self._conversation = conversation
         self._prompt = prompt
+        self._picture_tiles = picture_tiles
         self._writers: list[AnswerWriter] = []
         self._is_read = asyncio.Event()
         self._stats: PromptStats | None = None
@@ -233,6 +235,7 @@ class _Answer:
             cached_tokens=stats.cached_tokens,
             picture_level=stats.picture_level,
             timings=stats.timings,
+            picture_tiles=self._picture_tiles,
         )
 
     async def _write(self, writer: AnswerWriter, sampling: TokenSampling) -> AsyncGenerator[Delta, None]:
@@ -245,12 +248,15 @@ class _Answer:
             salt=self._conversation.caller.salt,
             request_id=request_id if writer.index == 0 else f"{request_id}.{writer.index}",
         )
-        async with aclosing(events):
-            async for event in events:
-                if writer.index == 0 and event.stats is not None:
-                    self._stats = event.stats
-                    self._is_read.set()
-                for delta in writer.write(event):
-                    yield delta
-                if writer.is_finished:
-                    return
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    if writer.index == 0 and event.stats is not None:
+                        self._stats = event.stats
+                        self._is_read.set()
+                    for delta in writer.write(event):
+                        yield delta
+                    if writer.is_finished:
+                        return
+        except UnreadablePicture as error:
+            raise _in_own_name(error, self._prompt) from None
