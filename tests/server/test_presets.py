@@ -68,6 +68,31 @@ def test_an_unknown_preset_is_refused_with_the_names_of_all(house: LiveHouse):
     assert all(name in error["message"] for name in PRESETS)
 
 
+def respond(house: LiveHouse, preset: str, **fields: Any) -> Any:
+    asked = [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE["image_url"]}]}]
+    body = {"model": MODEL, "input": asked, "metadata": {"preset": preset, "case": "7"}, **fields}
+    return house.http.post("/v1/responses", json=body)
+
+
+def test_a_response_names_a_preset_in_the_same_way(house: LiveHouse):
+    answer = respond(house, "product", temperature=0.5).json()
+    assert answer["metadata"] == {"preset": "product", "case": "7"}
+    assert answer["text"]["format"]["schema"] == PRESETS["product"].schema
+    assert texts(house) == [PRESETS["product"].prompt.zh]
+    sampling = house.backend.asked[-1][1]
+    assert (sampling.temperature, sampling.constraint) == (0.5, JsonConstraint(schema=PRESETS["product"].schema))
+    respond(house, "product", text={"format": {"type": "text"}})
+    assert house.backend.asked[-1][1].constraint is None
+    respond(house, "ticket")
+    assert house.backend.asked[-1][1].max_tokens == 160
+
+
+def test_an_unknown_preset_of_a_response_is_refused_with_the_names_of_all(house: LiveHouse):
+    error = respond(house, "tickets").json()["error"]
+    assert (error["code"], error["param"]) == ("preset_not_found", "metadata.preset")
+    assert all(name in error["message"] for name in PRESETS)
+
+
 def test_the_list_has_everything_that_a_page_needs(house: LiveHouse):
     listed = house.http.get("/v1/presets").json()
     assert listed["object"] == "list"

@@ -25,7 +25,7 @@ OPENAI_FIELDS = [*sorted(get_type_hints(openai_params.ResponseCreateParamsBase))
 PNG = "data:image/png;base64,AAAA"
 ANY: dict[str, Any] = {
     "previous_response_id": "resp_1", "store": True, "background": True, "tools": [{"type": "web_search"}],
-    "conversation": "c", "metadata": {"a": "b"}, "truncation": "auto", "include": ["x"], "top_logprobs": 2,
+    "conversation": "c", "truncation": "auto", "include": ["x"], "top_logprobs": 2,
     "tool_choice": "required", "parallel_tool_calls": False, "service_tier": "flex", "prompt": {"id": "p"},
     "max_tool_calls": 1, "context_management": [{}], "access_programs": {}, "background_options": {}, "image": {},
     "moderation": {}, "prompt_cache_options": {}, "prompt_cache_key": 3, "prompt_cache_retention": "24h",
@@ -166,12 +166,25 @@ def test_the_name_of_an_event_stands_before_it(house: LiveHouse):
         ({"text": {"format": {"type": "text", "name": "x"}}}, "text.format"),
         ({"reasoning": {"effort": "high"}, "extra_body": {"thinking": {"type": "disabled"}}}, "thinking"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"metadata": {"a": 1}}, "metadata.a"),
+        ({"metadata": {"a": "b" * 513}}, "metadata.a"),
+        ({"metadata": {"a" * 65: "b"}}, "metadata." + "a" * 64),
+        ({"metadata": dict.fromkeys(map(str, range(17)), "b")}, "metadata"),
+        ({"metadata": {"preset": "ticket", "language": "fr"}}, "metadata.language"),
     ],
 )  # fmt: skip
 def test_a_fault_names_its_field(scripted: openai.OpenAI, fields: dict[str, Any], param: str):
     with pytest.raises(openai.BadRequestError) as caught:
         scripted.responses.create(**{"model": MODEL, "input": "x", **fields})
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_metadata_comes_back_as_it_was_sent(scripted: openai.OpenAI, stream: bool):
+    sent = {"case": "42", "language": "fr"}
+    answer = respond(scripted, metadata=sent, stream=stream)
+    response = list(answer)[-1].response if stream else answer
+    assert response.metadata == sent
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"enum": ["b", "c"]}}, "required": ["a"], "additionalProperties": False}

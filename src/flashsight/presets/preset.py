@@ -56,7 +56,7 @@ def preset_named(presets: Mapping[str, Preset], name: str, *, param: str) -> Pre
     raise RequestError(f"{param} names no preset{hint}; known are: {known}", code="preset_not_found", param=param)
 
 
-def with_prompt(messages: Sequence[Message], prompt: str) -> tuple[Message, ...]:
+def with_prompt(messages: Sequence[Message], prompt: str, *, param: str = "messages") -> tuple[Message, ...]:
     """Put the prompt into the last user message: right before its text, or after its pictures when it has no text.
 
     Pictures that open the message still open it, so that what was read ahead of them holds.
@@ -65,7 +65,7 @@ def with_prompt(messages: Sequence[Message], prompt: str) -> tuple[Message, ...]
         if messages[place].role == "user":
             asked = replace(messages[place], parts=_with_instruction(messages[place], prompt))
             return (*messages[:place], asked, *messages[place + 1 :])
-    raise RequestError("a preset asks about a user's message, but there is none", param="messages")
+    raise RequestError("a preset asks about a user's message, but there is none", param=param)
 
 
 def _with_instruction(message: Message, prompt: str) -> tuple[Any, ...]:

@@ -86,7 +86,11 @@ def build_app(
     )
     add_files(app, readiness)
     app.add_api_route(
-        RESPONSES_PATH, responses_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
+        RESPONSES_PATH,
+        responses_endpoint(readiness, presets or {}),
+        methods=["POST"],
+        tags=["chat"],
+        response_class=Response,
     )
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():

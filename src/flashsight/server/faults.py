@@ -19,6 +19,8 @@ _HINTS = {
     "(function)": "send the result as a message of the role 'tool'",
 }
 
+_UNKNOWN = {"metadata": "is not kept, as no chat is stored; metadata names a preset and its language, nothing else"}
+
 
 def sentence(error: ValidationError, fields: Mapping[str, ProtocolField] = FIELDS) -> RequestError:
     """Return the first fault as an error that names the field, the limit and what came instead."""
@@ -29,7 +31,8 @@ def sentence(error: ValidationError, fields: Mapping[str, ProtocolField] = FIELD
     top = str(fault["loc"][0])
     known = fields.get(top)
     if fault["type"] == "extra_forbidden":
-        return OptionRefused(f"{path} is not a field that this server knows; leave it out", param=path)
+        reason = _UNKNOWN.get(path.partition(".")[0], "is not a field that this server knows; leave it out")
+        return OptionRefused(f"{path} {reason}", param=path)
     if known is not None and known.verdict in ("met", "refused"):
         return OptionRefused(f"{top} is not supported as sent: {known.note}", param=top)
     if fault["type"] == "none_required":

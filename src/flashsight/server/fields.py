@@ -55,7 +55,7 @@ FIELDS: dict[str, ProtocolField] = {
     "tools": ProtocolField("honoured", "up to 128 functions; arguments always follow `parameters`"),
     "functions": ProtocolField("refused", "superseded by tools, send those"),
     "metadata": ProtocolField(
-        "honoured", "only `preset`, one of /v1/presets, and its `language`: zh (the default) or en"
+        "honoured", "only `preset`, one of /v1/presets, and its `language`: zh (the default) or en; no chat is stored"
     ),
     "audio": ProtocolField("refused", "answers are text"),
     "moderation": ProtocolField("refused", "this server has no moderation service behind it"),
@@ -86,6 +86,9 @@ RESPONSE_FIELDS: dict[str, ProtocolField] = {
     "stream_options": ProtocolField("honoured", "include_obfuscation only false"),
     "user": ProtocolField("honoured", "written to the request's log line, nothing else"),
     "safety_identifier": ProtocolField("honoured", "as user, and goes before it"),
+    "metadata": ProtocolField(
+        "honoured", "up to 16 texts, repeated in the reply; `preset` and its `language` name a scene as in a chat"
+    ),
     "store": ProtocolField("met", "nothing is stored; only false is accepted"),
     "background": ProtocolField("met", "an answer belongs to its request; only false is accepted"),
     "truncation": ProtocolField("met", "nothing of the input is dropped; only 'disabled' is accepted"),
@@ -97,7 +100,6 @@ RESPONSE_FIELDS: dict[str, ProtocolField] = {
     "prompt_cache_retention": ProtocolField("met", "the cache lives in memory; only 'in_memory' is accepted"),
     "tools": ProtocolField("refused", "use /v1/chat/completions for tools"),
     "include": ProtocolField("refused", "nothing is left out that could be included"),
-    "metadata": ProtocolField("refused", "nothing is stored that it could be attached to"),
     "previous_response_id": ProtocolField("refused", "nothing is stored; send the earlier turns in input"),
     "conversation": ProtocolField("refused", "nothing is stored; send the earlier turns in input"),
     "prompt": ProtocolField("refused", "no prompts are stored; send the text itself"),

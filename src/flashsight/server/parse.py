@@ -24,11 +24,12 @@ from flashsight.core.types import (
 )
 from flashsight.presets import Preset, with_prompt
 from flashsight.server.faults import sentence
-from flashsight.server.presets import filled_in, prompt_of
+from flashsight.server.presets import Scene, filled_in, scene_of
 from flashsight.server.protocol import (
     AnyMessage,
     AssistantMessage,
     ChatBody,
+    ChatMetadata,
     File,
     Image,
     ImageUrl,
@@ -63,14 +64,14 @@ def parse_chat(body: bytes, presets: Mapping[str, Preset] = _NO_PRESETS) -> Pars
         raise sentence(error) from None
     if parsed.stream_options is not None and not parsed.stream:
         raise RequestError("stream_options needs stream: true", param="stream_options")
-    prompt = prompt_of(parsed.metadata, presets)
-    parsed = filled_in(parsed, presets)
+    scene = _scene(parsed.metadata, presets)
+    parsed = parsed if scene is None else filled_in(parsed, scene.preset)
     messages = messages_of(parsed.messages)
     tools = tools_of(parsed.tools)
     return Parsed(
         request=ChatRequest(
             model=parsed.model,
-            messages=messages if prompt is None else with_prompt(messages, prompt),
+            messages=messages if scene is None else with_prompt(messages, scene.prompt),
             sampling=replace(_sampling(parsed), calls=_calls(parsed, tools)),
             tools=tools,
             thinking=thinking_of(parsed, parsed.reasoning_effort),
@@ -79,6 +80,14 @@ def parse_chat(body: bytes, presets: Mapping[str, Preset] = _NO_PRESETS) -> Pars
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
         end_user=parsed.safety_identifier or parsed.user,
     )
+
+
+def _scene(metadata: ChatMetadata | None, presets: Mapping[str, Preset]) -> Scene | None:
+    if metadata is None:
+        return None
+    if metadata.preset is None and metadata.language is not None:
+        raise RequestError("metadata.language needs metadata.preset", param="metadata.language")
+    return scene_of(metadata.preset, metadata.language, presets)
 
 
 # --- the body in the words of core ---------------------------------------------------------------------------

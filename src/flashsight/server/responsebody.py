@@ -5,8 +5,9 @@ The verdicts are those of `fields`. Does no I/O and keeps nothing: each request 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError
@@ -22,9 +23,11 @@ from flashsight.core.types import (
     Sampling,
     TextPart,
 )
+from flashsight.presets import Preset, with_prompt
 from flashsight.server.faults import sentence
 from flashsight.server.fields import RESPONSE_FIELDS
 from flashsight.server.parse import thinking_of
+from flashsight.server.presets import scene_of, suggested_sampling
 from flashsight.server.protocol import (
     MAX_COUNT,
     MAX_MESSAGES,
@@ -149,6 +152,13 @@ class ResponseStreamOptions(Body):
     include_obfuscation: Literal[False] | None = None
 
 
+Metadata = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16),
+]
+"""Texts of the caller's own, as OpenAI bounds them."""
+
+
 class ResponseBody(Body):
     """The body of POST /v1/responses."""
 
@@ -175,7 +185,7 @@ class ResponseBody(Body):
     prompt_cache_retention: Literal["in_memory"] | None = None
     tools: Absent = None
     include: Absent = None
-    metadata: Annotated[dict[str, Any], Field(max_length=0)] | None = None
+    metadata: Metadata | None = None
     previous_response_id: None = None
     conversation: None = None
     prompt: None = None
@@ -200,24 +210,44 @@ class ParsedResponse:
     body: ResponseBody
 
 
-def parse_response(body: bytes) -> ParsedResponse:
-    """Raise RequestError or OptionRefused naming the first field at fault."""
+_NO_PRESETS: Mapping[str, Preset] = MappingProxyType({})
+
+
+def parse_response(body: bytes, presets: Mapping[str, Preset] = _NO_PRESETS) -> ParsedResponse:
+    """Raise RequestError or OptionRefused naming the first field at fault. `presets` are those that may be named."""
     try:
         parsed = ResponseBody.model_validate_json(body)
     except ValidationError as error:
         raise sentence(error, RESPONSE_FIELDS) from None
     if parsed.stream_options is not None and not parsed.stream:
         raise RequestError("stream_options needs stream: true", param="stream_options")
+    said = parsed.metadata or {}
+    scene = scene_of(said.get("preset"), said.get("language"), presets)
+    parsed = parsed if scene is None else _filled_in(parsed, scene.preset)
+    messages = _messages(parsed)
     effort = parsed.reasoning.effort if parsed.reasoning is not None else None
-    thinking = thinking_of(parsed, effort)
     return ParsedResponse(
         request=ChatRequest(
-            model=parsed.model, messages=_messages(parsed), sampling=_sampling(parsed), thinking=thinking
+            model=parsed.model,
+            messages=messages if scene is None else with_prompt(messages, scene.prompt, param="input"),
+            sampling=_sampling(parsed),
+            thinking=thinking_of(parsed, effort),
         ),
         is_stream=bool(parsed.stream),
         end_user=parsed.safety_identifier or parsed.user,
         body=parsed,
     )
+
+
+def _filled_in(body: ResponseBody, preset: Preset) -> ResponseBody:
+    """Return the body with the preset's schema and sampling where it leaves them open."""
+    added = suggested_sampling(preset, body)
+    if preset.schema is not None and (body.text is None or body.text.format is None):
+        schema = {"type": "json_schema", "name": preset.name, "schema": dict(preset.schema)}
+        added["text"] = (body.text or TextOptions()).model_copy(update={"format": Format.model_validate(schema)})
+    if body.max_output_tokens is None and preset.sampling.max_tokens is not None:
+        added["max_output_tokens"] = preset.sampling.max_tokens
+    return body.model_copy(update=added)
 
 
 def _messages(body: ResponseBody) -> tuple[Message, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -12,13 +12,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flashsight.core.types import Delta, Finish, ReasoningDelta, TextDelta, Usage
+from flashsight.presets import Preset
 from flashsight.server.replies import JsonObject, beside_usage, boxes_of, server_timing
 from flashsight.server.responsebody import ParsedResponse, ResponseBody, parse_response
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
 from flashsight.service import ChatService, Readiness
 
 
-def responses_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+def responses_endpoint(
+    readiness: Readiness, presets: Mapping[str, Preset]
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """Return the endpoint; it asks `readiness` for the parts with each request."""
 
     async def create_response(request: Request) -> Response:
@@ -26,7 +29,7 @@ def responses_endpoint(readiness: Readiness) -> Callable[[Request], Coroutine[An
         chat = readiness.require().chat
         try:
             body = await read_body(request)
-            parsed = await asyncio.to_thread(parse_response, body)
+            parsed = await asyncio.to_thread(parse_response, body, presets)
             request.state.end_user = parsed.end_user
             async with WhileConnected(request.receive):
                 return await _respond(chat, parsed, request)
@@ -180,7 +183,7 @@ def _settings(body: ResponseBody) -> JsonObject:
         "top_p": 1.0 if body.top_p is None else body.top_p,
         "text": text,
         "reasoning": {"effort": body.reasoning.effort if body.reasoning else None, "summary": None},
-        "metadata": {},
+        "metadata": dict(body.metadata or {}),
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "service_tier": "default",
