@@ -15,6 +15,7 @@ from flashsight.cli.claims import claims
 from flashsight.cli.compare import compare
 from flashsight.cli.demo import demo
 from flashsight.cli.doctor import doctor
+from flashsight.cli.doubt import doubt
 from flashsight.cli.evaluate import evaluate
 from flashsight.cli.presets import presets
 from flashsight.cli.reference import reference
@@ -57,6 +58,7 @@ app.command()(logs)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(claims)
+app.command()(doubt)
 app.add_typer(bench)
 app.add_typer(demo)
 app.command(hidden=True)(reference)

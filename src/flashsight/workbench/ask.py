@@ -21,6 +21,7 @@ from flashsight.core.errors import (
     NotReady,
     Overloaded,
     PictureError,
+    RequestError,
 )
 from flashsight.core.types import (
     Caller,
@@ -34,6 +35,7 @@ from flashsight.core.types import (
     Salt,
     Sampling,
     TextDelta,
+    TextLogprob,
     TextPart,
     Usage,
 )
@@ -41,7 +43,8 @@ from flashsight.processing.picture import decode
 from flashsight.service import ChatBackend
 from flashsight.service.upstream import Unreachable
 from flashsight.workbench.look import fingerprint
-from flashsight.workbench.records import Case, Fault, Json, Result, Timing, Tokens
+from flashsight.workbench.margins import NUM_TOP, margins_of
+from flashsight.workbench.records import Case, Doubt, Fault, Json, Result, Timing, Tokens
 
 BATCH = Caller(name="batch", salt=Salt(b"batch"))
 
@@ -52,6 +55,9 @@ PATIENCE_SECONDS = 600.0
 """Longest wait for a full or loading server, all its waits for one case together."""
 
 _LOOK_SIDE = 64
+
+Answered = tuple[Result, Timing, Doubt | None]
+"""What came of a case. The doubt is None where a schema was not asked for or nobody told a probability."""
 
 
 class BytesGate(Protocol):
@@ -74,6 +80,7 @@ class Question:
 @dataclass(slots=True)
 class _Answer:
     text: list[str] = field(default_factory=list)
+    logprobs: list[TextLogprob] = field(default_factory=list)
     finish: Finish | None = None
     usage: Usage | None = None
     first_seconds: float = 0.0
@@ -102,11 +109,12 @@ class Asker:
         self._max_pictures = max_pictures
         self._sleep = sleep
         schema = question.schema
-        self._sampling = replace(
-            question.sampling, constraint=None if schema is None else JsonConstraint(schema=schema)
-        )
+        self._sampling = question.sampling
+        if schema is not None:
+            constraint = JsonConstraint(schema=schema)
+            self._sampling = replace(question.sampling, constraint=constraint, logprobs=True, top_logprobs=NUM_TOP)
 
-    async def ask(self, case: Case) -> tuple[Result, Timing]:
+    async def ask(self, case: Case) -> Answered:
         """Return what came of a case, its own fault included.
 
         Raises what would end every other case too: no server, no right to ask, no such model, a schema that cannot be
@@ -134,10 +142,20 @@ class Asker:
             except FlashSightError as error:
                 if error.code == "invalid_schema":
                     raise
-                return self._failed(case, error, attempts)
+                if not self._does_without(error):
+                    return self._failed(case, error, attempts)
+                pause = 0.0
             await self._sleep(pause)
 
-    async def _once(self, case: Case, attempts: int) -> tuple[Result, Timing]:
+    def _does_without(self, error: FlashSightError) -> bool:
+        """True if a server only refused to tell probabilities: from now on it is not asked for them."""
+        is_about_them = "logprobs" in f"{error.param} {error.message}"
+        if not (isinstance(error, RequestError) and is_about_them and self._sampling.logprobs):
+            return False
+        self._sampling = replace(self._sampling, logprobs=False, top_logprobs=0)
+        return True
+
+    async def _once(self, case: Case, attempts: int) -> Answered:
         media = [await self._admit(picture.path, picture.sha256) for picture in case.pictures]
         self._check(media)
         looks = asyncio.create_task(asyncio.to_thread(_looks, media))
@@ -145,7 +163,8 @@ class Asker:
         try:
             answer = await self._answer(case, media)
             total_seconds = time.perf_counter() - began_at
-            return self._result(case, answer, await looks), _timing(case, answer, total_seconds, attempts)
+            result = self._result(case, answer, await looks)
+            return result, _timing(case, answer, total_seconds, attempts), _doubt(result, answer)
         finally:
             looks.cancel()
             await asyncio.gather(looks, return_exceptions=True)
@@ -184,6 +203,7 @@ class Asker:
                     answer.first_seconds = answer.first_seconds or time.perf_counter() - began_at
                 if isinstance(delta, TextDelta):
                     answer.text.append(delta.text)
+                    answer.logprobs.extend(delta.logprobs)
                 elif isinstance(delta, Finish):
                     answer.finish = delta
                 elif isinstance(delta, Usage):
@@ -214,10 +234,10 @@ class Asker:
             picture_hashes=looks,
         )
 
-    def _failed(self, case: Case, error: FlashSightError, attempts: int) -> tuple[Result, Timing]:
+    def _failed(self, case: Case, error: FlashSightError, attempts: int) -> Answered:
         fault = Fault(code=error.code, message=error.message)
         result = Result(id=case.id, pictures=case.pictures, error=fault, prompt=case.prompt, columns=case.columns)
-        return result, Timing(id=case.id, total_ms=0.0, attempts=attempts)
+        return result, Timing(id=case.id, total_ms=0.0, attempts=attempts), None
 
 
 def _looks(media: list[Media]) -> tuple[str, ...]:
@@ -247,6 +267,12 @@ def _no_object(finish: Finish) -> Fault:
     if finish.reason == "length":
         return Fault(code="answer_cut", message="the answer was cut before its JSON ended; raise --max-tokens")
     return Fault(code="answer_not_json", message="the answer is no JSON object; the server does not honour the schema")
+
+
+def _doubt(result: Result, answer: _Answer) -> Doubt | None:
+    if result.parsed is None or not answer.logprobs:
+        return None
+    return Doubt(id=result.id, margins=margins_of("".join(answer.text), answer.logprobs))
 
 
 def _timing(case: Case, answer: _Answer, total_seconds: float, attempts: int) -> Timing:

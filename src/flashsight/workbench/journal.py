@@ -13,8 +13,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from flashsight.workbench.records import Result, RunError, Timing, known, read_lines, result_of, to_line
+from flashsight.workbench.records import Doubt, Result, RunError, Timing, known, read_lines, result_of, to_line
 
 SYNC_SECONDS = 1.0
 
@@ -43,9 +44,9 @@ class Journal:
     def __len__(self) -> int:
         return len(self._places)
 
-    def append(self, result: Result, timing: Timing) -> None:
+    def append(self, result: Result, timing: Timing, doubt: Doubt | None = None) -> None:
         """Keep a finished case. RunError when the disk takes no more; what was there before stays whole."""
-        line = to_line({"result": result, "timing": timing}).encode()
+        line = to_line({"result": result, "timing": timing, "doubt": doubt}).encode()
         try:
             written = os.pwrite(self._handle, line, self._length)
             if written < len(line):
@@ -61,10 +62,19 @@ class Journal:
 
     def read(self, case_id: str) -> tuple[Result, Timing]:
         """Return what was kept of a case."""
+        row = self._row(case_id)
+        return result_of(row["result"]), known(Timing, row["timing"])
+
+    def doubt(self, case_id: str) -> Doubt | None:
+        """Return how sure the model was of a case, where that was kept."""
+        kept = self._row(case_id).get("doubt")
+        return known(Doubt, kept) if kept else None
+
+    def _row(self, case_id: str) -> dict[str, Any]:
         with self.file.open("rb") as lines:
             lines.seek(self._places[case_id])
-            row = json.loads(lines.readline())
-        return result_of(row["result"]), known(Timing, row["timing"])
+            row: dict[str, Any] = json.loads(lines.readline())
+        return row
 
     def close(self) -> None:
         """Bring everything to the disk and let others write."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from flashsight.workbench.journal import Journal
 from flashsight.workbench.look import alike
-from flashsight.workbench.records import Case, Result, Timing, to_line
+from flashsight.workbench.records import Case, Doubt, Result, Timing, to_line
 
 LONG_TEXT = 24
 """Texts beyond this many characters are worded, not found: two of them may differ without disagreeing."""
@@ -24,9 +24,14 @@ Write = Callable[[Path, Iterable[str]], None]
 def write_in_order(
     folder: Path, cases: Sequence[Case], first_of: Mapping[str, str], journal: Journal, *, write: Write
 ) -> None:
-    """Write timings.jsonl, then results.jsonl. first_of: the id whose answer a repetition shares."""
+    """Write timings.jsonl, doubts.jsonl if anything was kept of it, then results.jsonl.
+
+    first_of: the id whose answer a repetition shares.
+    """
     disagreeing = _disagreeing([case for case in cases if case.id not in first_of], journal)
     write(folder / "timings.jsonl", (to_line(_timing(case, first_of, journal)) for case in cases))
+    if any(journal.doubt(case.id) for case in cases if case.id not in first_of):
+        write(folder / "doubts.jsonl", (to_line(_doubt(case, first_of, journal)) for case in cases))
     write(folder / "results.jsonl", (to_line(_result(case, first_of, journal, disagreeing)) for case in cases))
 
 
@@ -64,6 +69,11 @@ def _timing(case: Case, first_of: Mapping[str, str], journal: Journal) -> Timing
     if case.id in first_of:
         return Timing(id=case.id, total_ms=0.0, attempts=0)
     return journal.read(case.id)[1]
+
+
+def _doubt(case: Case, first_of: Mapping[str, str], journal: Journal) -> Doubt:
+    kept = journal.doubt(first_of.get(case.id, case.id))
+    return Doubt(id=case.id, margins=kept.margins if kept is not None else {})
 
 
 def _disagreeing(cases: Sequence[Case], journal: Journal) -> dict[str, list[str]]:

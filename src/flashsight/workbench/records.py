@@ -5,6 +5,7 @@
     RUN/journal.jsonl    while the run goes on: one finished case a line, in the order they ended
     RUN/results.jsonl    once all are done: one Result a line, in the order of the cases, the same at every repetition
     RUN/timings.jsonl    once all are done: one Timing a line, in the same order
+    RUN/doubts.jsonl     once all are done, where a schema was asked for: one Doubt a line, in the same order
 
 A line is a JSON object in UTF-8. A reader ignores the fields it does not know.
 """
@@ -162,6 +163,17 @@ class Timing:
     attempts: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """How sure the model was of each field of one case, as `workbench.margins`. margins: empty where nothing told it.
+
+    Measured as times are: the last digits may differ from one process to another.
+    """
+
+    id: str
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run's folder, opened for reading."""
@@ -190,6 +202,14 @@ class Run:
             return (known(Timing, row) for row in read_lines(self.folder / "timings.jsonl"))
         rows = read_lines(self.folder / "journal.jsonl", is_growing=True)
         return (known(Timing, row["timing"]) for row in rows)
+
+    def doubts(self) -> Iterator[Doubt]:
+        """Yield how sure the model was, in the order of the results; nothing of a run that did not keep it."""
+        if self.is_complete:
+            kept = self.folder / "doubts.jsonl"
+            return (known(Doubt, row) for row in (read_lines(kept) if kept.exists() else ()))
+        rows = read_lines(self.folder / "journal.jsonl", is_growing=True)
+        return (known(Doubt, row["doubt"]) for row in rows if row.get("doubt"))
 
     def picture_file(self, picture: CasePicture) -> Path:
         """Where the picture lay when the run was made."""

@@ -168,8 +168,8 @@ class BatchRun:
         async def worker(cases: Iterator[Case]) -> None:
             nonlocal num_done
             for case in cases:
-                result, timing = await asker.ask(case)
-                journal.append(result, timing)
+                result, timing, doubt = await asker.ask(case)
+                journal.append(result, timing, doubt)
                 self._num_asked += 1
                 self._num_pictures += len(case.pictures)
                 num_done += 1 + self._num_copies.get(case.id, 0)
