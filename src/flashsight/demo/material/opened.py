@@ -17,6 +17,7 @@ from PIL import Image, ImageFont
 
 from flashsight.core.errors import ConfigError
 from flashsight.demo.colour_names import main_colours
+from flashsight.demo.material.opened_pages import Pages
 from flashsight.demo.material.words import all_words
 from flashsight.demo.sample import Split
 from flashsight.demo.vocabulary import CONCEPTS, Term
@@ -54,7 +55,7 @@ class Font:
     """A typeface: opened at each size once, with the advance of each character."""
 
     def __init__(self, path: Path, missing: str) -> None:
-        self._path = path
+        self.path = path
         self._faces: dict[int, ImageFont.FreeTypeFont] = {}
         self._advances: dict[tuple[int, str], float] = {}
         self.name = path.stem
@@ -63,7 +64,7 @@ class Font:
     def face(self, size: int) -> ImageFont.FreeTypeFont:
         """The face at a size in pixels."""
         if size not in self._faces:
-            self._faces[size] = ImageFont.truetype(str(self._path), size, layout_engine=ImageFont.Layout.BASIC)
+            self._faces[size] = ImageFont.truetype(str(self.path), size, layout_engine=ImageFont.Layout.BASIC)
         return self._faces[size]
 
     def advance(self, size: int, char: str) -> float:
@@ -86,6 +87,7 @@ class Material:
                 self._packed = mmap.mmap(packed.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{folder} holds no demo material; make it with `flashsight demo material`") from error
+        self.folder = folder
         self.characters: str = texts["characters"]
         self._terms = tuple(Term(zh, en) for zh, en in texts["strings"])
         self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
@@ -97,6 +99,11 @@ class Material:
         for number, (name, _, split, *_rest) in enumerate(self._entries):
             if name in _CONCEPTS or not name:
                 self._by_concept[_CONCEPTS.get(name, _UNNAMED), split].append(number)
+
+    @cached_property
+    def pages(self) -> Pages:
+        """Pages that a browser rendered; none where the folder holds none."""
+        return Pages(self.folder)
 
     @cached_property
     def character_index(self) -> dict[str, int]:

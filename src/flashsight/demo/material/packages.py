@@ -16,6 +16,12 @@ NPM: tuple[str, ...] = (
     "@iconify-json/twemoji@1.2.5",
     "@iconify-json/emojione@1.2.3",
     "@icon-park/svg@1.4.2",
+    "element-plus@2.14.8",
+    "bootstrap@5.3.9",
+    "antd@4.24.16",
+    "vant@4.10.2",
+    "bulma@1.0.4",
+    "weui@2.6.26",
 )
 DEBIAN: tuple[str, ...] = (
     "fonts-noto-cjk",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,6 +18,7 @@ Rgb = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
 _BASELINE = 0.86  # of the font's size, below the top of a line
+UNKNOWN = ""  # a letter that cannot be made out
 _CLOSING = frozenset("，。、；：？！）》」』】”’,.;:?!)")
 
 
@@ -131,6 +132,17 @@ class Canvas:
                     self._label_char(char, (x, y, x + advance, y + type.size))
                 x += advance
         return x - start
+
+    def letters(
+        self, left: float, top: float, bottom: float, text: str, ends: Sequence[float], *, is_hidden: bool
+    ) -> None:
+        """Label a line that stands in the picture, by the right edge of each letter; hidden ones teach nothing."""
+        if not is_hidden:
+            self._lines.append(((top + bottom) / 2, left, text.strip()))
+        for char, end in zip(text, ends, strict=True):
+            if char != " ":
+                self._label_char(UNKNOWN if is_hidden else char, (left, top, end, bottom))
+            left = end
 
     def written(self) -> str:
         """Every line that was written, from top to bottom and from left to right."""

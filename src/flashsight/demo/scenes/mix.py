@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import BUCKETS, Sample, Scene, Split
+from flashsight.demo.scenes.browser import Browser
 from flashsight.demo.scenes.cards import Card
 from flashsight.demo.scenes.charts import Chart
 from flashsight.demo.scenes.icons import ManyIcons, OneIcon, Photo
@@ -16,13 +17,14 @@ from flashsight.demo.scenes.refusals import Nothing
 from flashsight.demo.scenes.screens import Ui
 
 WEIGHTS: Mapping[Scene, float] = {
-    Ui(): 30,
+    Ui(): 22,
+    Browser(): 12,
     Card(): 20,
     OneIcon(): 12,
     Photo(): 5,
     ManyIcons(): 6,
     Reading(): 16,
-    Chart(): 9,
+    Chart(): 10,
     Nothing(): 3,
     TwoDrawings(): 2,
     TwoCards(): 2,

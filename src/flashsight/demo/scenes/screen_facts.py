@@ -6,8 +6,8 @@ import random
 
 from flashsight.demo.material import words
 from flashsight.demo.scenes.asking import NOTHING, Facts, listed, same
+from flashsight.demo.scenes.canvas import Rgb
 from flashsight.demo.scenes.screen_words import KINDS, Button, Screen
-from flashsight.demo.scenes.widgets import Theme
 from flashsight.demo.vocabulary import COLOURS, Term
 
 
@@ -74,8 +74,8 @@ def _tell_buttons(facts: Facts, rng: random.Random, screen: Screen) -> None:
         facts.add("has_button", Term("没有", "No"), x=same(other), weight=0.3)
 
 
-def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) -> None:
-    """Say everything that is true of a screen."""
+def tell_screen(facts: Facts, rng: random.Random, screen: Screen, surface: Rgb, accent_name: int) -> None:
+    """Say everything that is true of a screen on a surface, with the number of its accent colour."""
     facts.add("describe", _describe(screen), weight=2)
     facts.add("kind", KINDS[screen.kind], weight=0.5)
     facts.add("what", KINDS[screen.kind], weight=0.4)
@@ -113,8 +113,8 @@ def tell_screen(facts: Facts, rng: random.Random, screen: Screen, theme: Theme) 
     if screen.tabs:
         facts.add("tabs", listed(list(screen.tabs)), weight=1)
     facts.lack("price", weight=0.15)
-    dark = sum(theme.surface) < 384
-    accent = COLOURS[theme.accent_name].name
+    dark = sum(surface) < 384
+    accent = COLOURS[accent_name].name
     ground = COLOURS[9 if dark else 10].name
     zh, en = f"{ground.zh}背景", f"{ground.en} background"
     if any(button.is_primary and not button.is_disabled for button in screen.buttons):

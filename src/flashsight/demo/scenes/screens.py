@@ -359,6 +359,6 @@ class Ui:
         canvas = Canvas(material, size, theme.surface)
         screen = draw_screen(rng, canvas, a_screen(rng, material, split), theme, material)
         facts = Facts("ui")
-        tell_screen(facts, rng, screen, theme)
+        tell_screen(facts, rng, screen, theme.surface, theme.accent_name)
         facts.read(canvas.written(), weight=0.8)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
