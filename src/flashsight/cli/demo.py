@@ -51,7 +51,7 @@ def pages(
     from flashsight.demo.pages.rendering import VALIDATION, render_pages
 
     unpacked = unpack_all(downloads or folder.with_name(f"{folder.name}-downloads"))
-    num_bytes = render_pages(folder, unpacked, {"train": count, **VALIDATION}, seed, to_stderr)
+    num_bytes = render_pages(folder, unpacked, {"train": count, **VALIDATION}, seed, to_stderr().print)
     print(f"{num_bytes / 2**20:.1f} MiB of pages in {folder}")
 
 
