@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,14 @@ class Attend(Protocol):
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         """Return o_THD."""
+
+
+@runtime_checkable
+class AttendPacked(Attend, Protocol):
+    """Attention that also turns and stores: where a step's function offers it, the layers run on fused kernels."""
+
+    def attend_packed(self, layer: int, qkv_THD: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+        """Return o_THD of the fused product [T, H + 2 G, D] not yet turned; rope: cos and signed sin [T, 1, D]."""
 
 
 class AttendPictures(Protocol):

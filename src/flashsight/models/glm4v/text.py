@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from flashsight.models.attention.layout import Attend
+from flashsight.models.attention.layout import Attend, AttendPacked
 from flashsight.models.glm4v.config import TextConfig
 from flashsight.models.layers import Linear, RMSNorm, rotate, swiglu
 
@@ -112,6 +112,10 @@ class Text(nn.Module):
 
     def forward(self, hidden_TC: Tensor, positions_3T: Tensor, attend: Attend) -> Tensor:
         """Return hidden_TC of the last layer, final norm applied; see VisionLanguageModel.forward."""
+        if isinstance(attend, AttendPacked) and not torch.is_grad_enabled():
+            from flashsight.models.glm4v.fused import forward_fused
+
+            return forward_fused(self, hidden_TC, positions_3T, attend)
         rope = self.rope(positions_3T)
         for block in self.blocks:
             hidden_TC = block(hidden_TC, rope, attend)

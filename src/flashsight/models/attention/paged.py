@@ -1,0 +1,145 @@
+"""Attention by kernels of our own over the paged cache: decodes split over their context, chunks by tiles.
+
+What a step's kernels need beside queries and keys is one vector of 32-bit numbers, written on the host and copied once
+a step. Its sections lie at places that depend on the step's form alone, so a captured graph finds them again:
+
+    slots T · past N · first block N · first row N · new rows N · tile's sequence · tile's first token · block ids
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flashsight.models.attention.layout import KVCache, Span, StepLayout
+from flashsight.models.attention.staging import Staging
+from flashsight.models.kernels.paged import Tables, attend_chunks, attend_decodes, chunk_tokens
+from flashsight.models.kernels.rotary import rotate_and_write
+
+ALIGNED = 32
+"""Sections begin at multiples of so many numbers: kernels are compiled for one alignment."""
+NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class StepForm:
+    """The sizes that fix a step's kernels: rows, sequences, tiles. num_tiles 0: every sequence has one new token."""
+
+    num_rows: int
+    num_sequences: int
+    num_tiles: int = 0
+
+
+class PagedBackend:
+    """Attends over one cache for a model of num_heads query heads, on a device that runs triton's kernels."""
+
+    name = "paged"
+
+    def __init__(self, num_heads: int, cache: KVCache) -> None:
+        self._cache = cache
+        self.tile_tokens = chunk_tokens(num_heads, cache.k.shape[3])
+        self._staging = Staging(cache.k.device, torch.int32)
+
+    def begin(self, layout: StepLayout, cache: KVCache) -> PagedStep:
+        """Return the function that this step's layers call."""
+        assert cache is self._cache, "a backend serves the cache that it was made for"
+        step = self.step_of(self.form_of(layout), num_blocks=sum(len(span.blocks) for span in layout.spans))
+        step.fill(layout)
+        return step
+
+    def form_of(self, layout: StepLayout) -> StepForm:
+        """Return the step's own form, nothing padded."""
+        spans = layout.spans
+        if all(span.num_new == 1 for span in spans):
+            return StepForm(len(spans), len(spans))
+        return StepForm(layout.num_tokens, len(spans), sum(-(-span.num_new // self.tile_tokens) for span in spans))
+
+    def step_of(self, form: StepForm, *, num_blocks: int) -> PagedStep:
+        """Return a step with room for num_blocks block ids; it must be filled before it is called."""
+        return PagedStep(self._cache, form, num_blocks, self.tile_tokens, self._staging)
+
+
+class PagedStep:
+    """One step's attention, called once per layer. It may be filled again with another step that fits its form."""
+
+    def __init__(
+        self, cache: KVCache, form: StepForm, num_blocks: int, tile_tokens: int, staging: Staging | None = None
+    ) -> None:
+        self.form = form
+        self._cache, self._tile_tokens = cache, tile_tokens
+        self._staging = staging or Staging(cache.k.device, torch.int32)
+        lengths = [form.num_rows, *([form.num_sequences] * 4), form.num_tiles, form.num_tiles, num_blocks]
+        starts = [0, *accumulate(-(-length // ALIGNED) * ALIGNED for length in lengths)]
+        self._places = [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
+        self._num_blocks = num_blocks
+        self._numbers = torch.zeros(starts[-1], dtype=torch.int32, device=cache.k.device)
+        self._slots, past, table, row, new, tile_sequences, tile_firsts, blocks = (
+            self._numbers[place] for place in self._places
+        )
+        self._tables = Tables(past, table, row, new, blocks)
+        self._tiles = (tile_sequences, tile_firsts)
+
+    def fits(self, layout: StepLayout) -> bool:
+        """True if the block ids of a step, whose form is known to fit, find room."""
+        return sum(len(span.blocks) for span in layout.spans) <= self._num_blocks
+
+    def fill(self, layout: StepLayout) -> None:
+        """Describe a step. Rows, sequences and tiles that it does not use write nothing and are read by nobody."""
+        spans, cache = layout.spans, self._cache
+        counts = [len(span.blocks) for span in spans]
+        used = self._places[-1].start + sum(counts)
+        numbers = self._staging.host(used)
+        slots, past, table, row, new, tile_sequences, tile_firsts = (numbers[place] for place in self._places[:-1])
+        slots[:] = tile_sequences[:] = NOWHERE
+        past[:] = table[:] = row[:] = new[:] = tile_firsts[:] = 0
+        num = len(spans)
+        past[:num] = [span.num_past for span in spans]
+        table[:num] = [0, *accumulate(counts[:-1])]
+        row[:num] = [span.row for span in spans]
+        new[:num] = [span.num_new for span in spans]
+        for span in spans:
+            slots[span.row : span.row + span.num_new] = _slots(span, cache.block_size)
+        if self.form.num_tiles:
+            self._write_tiles(spans, tile_sequences, tile_firsts)
+        at = self._places[-1].start
+        for span, count in zip(spans, counts, strict=True):
+            numbers[at : at + count] = span.blocks
+            at += count
+        self._staging.send(self._numbers[:used])
+
+    def attend_packed(self, layer: int, qkv_THD: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+        """Return o_THD; see AttendPacked."""
+        k_BSGD, v_BSGD = self._cache.k[layer], self._cache.v[layer]
+        q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_BSGD.flatten(0, 1), v_BSGD.flatten(0, 1))
+        if self.form.num_tiles:
+            return attend_chunks(q_THD, k_BSGD, v_BSGD, self._tables, self._tiles)
+        return attend_decodes(q_THD, k_BSGD, v_BSGD, self._tables)
+
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        """Return o_THD of queries and keys that are turned already: the same kernels, with an angle of zero."""
+        qkv_THD = torch.cat((q_THD, k_TGD, v_TGD), dim=1)
+        cos = torch.ones(len(q_THD), 1, q_THD.shape[2], device=q_THD.device)
+        return self.attend_packed(layer, qkv_THD, (cos, torch.zeros_like(cos)))
+
+    def _write_tiles(
+        self, spans: Sequence[Span], tile_sequences: NDArray[np.int32], tile_firsts: NDArray[np.int32]
+    ) -> None:
+        at = 0
+        for sequence, span in enumerate(spans):
+            firsts = range(0, span.num_new, self._tile_tokens)
+            tile_sequences[at : at + len(firsts)] = sequence
+            tile_firsts[at : at + len(firsts)] = firsts
+            at += len(firsts)
+
+
+def _slots(span: Span, block_size: int) -> NDArray[np.int64] | int:
+    if span.num_new == 1:
+        return span.blocks[span.num_past // block_size] * block_size + span.num_past % block_size
+    places = np.arange(span.num_past, span.num_past + span.num_new)
+    return np.asarray(span.blocks, np.int64)[places // block_size] * block_size + places % block_size

@@ -1,0 +1,55 @@
+"""The decoder's layers on fused kernels: the numbers of `text.Text.forward`, in a quarter of the launches.
+
+Used where attention offers `attend_packed`, which means that the kernels run here. Needs triton.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from flashsight.models.attention.layout import AttendPacked
+from flashsight.models.glm4v.text import FP16_SCALE, Block, Text
+from flashsight.models.kernels.product import vector_product, vector_swiglu
+from flashsight.models.kernels.rows import add_norm, norm, silu_mul
+from flashsight.models.layers import Linear, RMSNorm
+
+
+def forward_fused(text: Text, hidden_TC: Tensor, positions_3T: Tensor, attend: AttendPacked) -> Tensor:
+    """Return hidden_TC of the last layer, final norm applied; hidden_TC itself is overwritten."""
+    cos, sin = text.rope(positions_3T)
+    rope = (cos.contiguous(), sin.contiguous())
+    blocks = [cast(Block, block) for block in text.blocks]
+    dtype = text.head.weight.dtype
+    scale = FP16_SCALE if dtype is torch.float16 else 1.0
+    normed_TC = norm(hidden_TC, blocks[0].attn_norm.weight, blocks[0].attn_norm.eps, dtype)
+    for block, following in zip(blocks, [*(block.attn_norm for block in blocks[1:]), text.norm], strict=True):
+        qkv_THD = _product(block.qkv, normed_TC).view(len(hidden_TC), -1, block.head_size)
+        o_TC = attend.attend_packed(block.layer, qkv_THD, rope).flatten(1)
+        update_TC = _product(block.out, o_TC if scale == 1.0 else o_TC * scale)
+        normed_TC = _join(hidden_TC, update_TC, block.attn_post_norm, block.mlp_norm, scale, dtype)
+        update_TC = _product(block.down, _wide(block.gate_up, normed_TC, scale))
+        normed_TC = _join(hidden_TC, update_TC, block.mlp_post_norm, following, scale, dtype)
+    return normed_TC
+
+
+def _join(
+    hidden_TC: Tensor, update_TC: Tensor, post: RMSNorm, following: RMSNorm, scale: float, dtype: torch.dtype
+) -> Tensor:
+    eps = (post.eps * scale * scale, following.eps)
+    return add_norm(hidden_TC, update_TC, (post.weight, following.weight), eps, dtype)
+
+
+def _product(linear: Linear, x_TC: Tensor) -> Tensor:
+    if len(x_TC) == 1:
+        return vector_product(x_TC, linear.weight, linear.bias)
+    return F.linear(x_TC, linear.weight, linear.bias)
+
+
+def _wide(gate_up: Linear, normed_TC: Tensor, scale: float) -> Tensor:
+    if len(normed_TC) == 1:
+        return vector_swiglu(normed_TC, gate_up.weight, scale)
+    return silu_mul(F.linear(normed_TC, gate_up.weight), scale)

@@ -1,0 +1,33 @@
+"""What a device can run, and why not: asked once at start. Imports no triton, so it may be asked anywhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+
+import torch
+
+LEAST_CAPABILITY = (8, 0)
+"""The oldest GPUs that Triton compiles for. Older ones run on torch's own kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Whether the fused kernels run here. reason: in words, when they do not; chip: such as `sm_90`, or `cpu`."""
+
+    chip: str
+    has_kernels: bool
+    reason: str = ""
+
+
+def capability_of(device: torch.device) -> Capability:
+    """Ask torch and the environment. Never raises."""
+    if device.type != "cuda":
+        return Capability("cpu", has_kernels=False, reason="the model runs on a CPU")
+    major, minor = torch.cuda.get_device_capability(device)
+    chip = f"sm_{major}{minor}"
+    if (major, minor) < LEAST_CAPABILITY:
+        return Capability(chip, has_kernels=False, reason=f"the kernels need sm_80 or newer, this GPU is {chip}")
+    if importlib.util.find_spec("triton") is None:
+        return Capability(chip, has_kernels=False, reason="triton is not installed (extra `cuda`)")
+    return Capability(chip, has_kernels=True)

@@ -1,0 +1,183 @@
+"""Attention straight from the paged cache: split over the context for one query a sequence, tiled for chunks.
+
+The H / G query heads that share a key head are rows of one tile, so keys and values are read once for all of them.
+Scores are kept in base 2; a tile's softmax is computed on line (Milakov & Gimelshein 2018, Dao et al. 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+LOG2_E = 1.4426950408889634
+DECODE_KEYS = 32
+CHUNK_KEYS = 64
+CHUNK_ROWS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Device tables of a step, int32. Sequence n has past[n] tokens in the cache before it; its block ids begin at
+    blocks[table[n]], its queries at row[n], new[n] of them."""
+
+    past: Tensor
+    table: Tensor
+    row: Tensor
+    new: Tensor
+    blocks: Tensor
+
+
+def num_splits_for(num_rows: int) -> int:
+    """Pieces that a context is cut into: enough programs to fill a large GPU, in few compiled variants."""
+    return 64 if num_rows <= 2 else 16 if num_rows <= 8 else 4
+
+
+def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables) -> Tensor:
+    """Return o_NHD of one query a sequence over [0, past] of the paged keys and values [B, S, G, D]."""
+    num_rows, num_heads, size = q_NHD.shape
+    block_size, num_kv_heads = cache_k.shape[1:3]
+    group, splits = num_heads // num_kv_heads, num_splits_for(num_rows)
+    o_NHD = torch.empty_like(q_NHD)
+    parts = q_NHD.new_empty(num_rows, num_heads, splits, size, dtype=torch.float32)
+    tops = q_NHD.new_empty(num_rows, num_heads, splits, 2, dtype=torch.float32)
+    block = triton.next_power_of_2(size)
+    sizes = {"H": num_heads, "G": num_kv_heads, "D": size, "BD": block, "SPLITS": splits}
+    _attend_decodes[(num_rows, num_kv_heads, splits)](
+        q_NHD, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops, size**-0.5 * LOG2_E,
+        S=block_size, R=max(16, triton.next_power_of_2(group)), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
+    )  # fmt: skip
+    _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=1)
+    return o_NHD
+
+
+def chunk_tokens(num_heads: int, num_kv_heads: int) -> int:
+    """Query tokens of one tile of `attend_chunks`."""
+    return max(1, CHUNK_ROWS // int(triton.next_power_of_2(num_heads // num_kv_heads)))
+
+
+def attend_chunks(
+    q_THD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables, tiles: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Return o_THD, causal, of any number of new tokens a sequence, whose keys and values are in the cache already.
+
+    tiles: for each tile its sequence (negative: none) and its first token among the sequence's new ones, int32. Rows
+    that no tile covers are left unwritten.
+    """
+    _, num_heads, size = q_THD.shape
+    block_size, num_kv_heads = cache_k.shape[1:3]
+    group = num_heads // num_kv_heads
+    o_THD = torch.empty_like(q_THD)
+    _attend_chunks[(len(tiles[0]), num_kv_heads)](
+        q_THD, cache_k, cache_v, tables.past, tables.table, tables.row, tables.new, tables.blocks, *tiles,
+        o_THD, size**-0.5 * LOG2_E, H=num_heads, G=num_kv_heads, D=size, S=block_size,
+        R=triton.next_power_of_2(group), TOKENS=chunk_tokens(num_heads, num_kv_heads),
+        BD=max(16, triton.next_power_of_2(size)), KEYS=CHUNK_KEYS, num_warps=8, num_stages=2,
+    )  # fmt: skip
+    return o_THD
+
+
+@triton.jit
+def _places_of(keys, is_key, table, blocks, head, G: tl.constexpr, D: tl.constexpr, S: tl.constexpr):
+    """Where in the cache the keys of one head begin."""
+    block = tl.load(blocks + table + keys // S, mask=is_key, other=0).to(tl.int64)
+    return ((block * S + keys % S) * G + head) * D
+
+
+@triton.jit
+def _fold(q, k_DK, v_KD, is_seen, top, total, acc, scale):
+    """One tile of keys into the running softmax."""
+    scores = tl.dot(q, k_DK, input_precision="ieee") * scale
+    scores = tl.where(is_seen, scores, float("-inf"))
+    new_top = tl.maximum(top, tl.max(scores, axis=1))
+    # A row that has seen nothing yet keeps -inf; 0 in its place keeps the differences from being NaN.
+    base = tl.where(new_top == float("-inf"), 0.0, new_top)
+    weights = tl.exp2(scores - base[:, None])
+    shrink = tl.exp2(top - base)
+    total = total * shrink + tl.sum(weights, axis=1)
+    acc = acc * shrink[:, None] + tl.dot(weights.to(v_KD.dtype), v_KD, input_precision="ieee")
+    return new_top, total, acc
+
+
+@triton.jit
+def _attend_decodes(
+    q, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
+    H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
+    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr,
+):  # fmt: skip
+    row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
+    length, table = tl.load(past + row) + 1, tl.load(tables + row)
+    per_split = tl.cdiv(tl.cdiv(length, SPLITS), KEYS) * KEYS
+    start = split * per_split
+    end = tl.minimum(start + per_split, length)
+    heads, places = tl.arange(0, R), tl.arange(0, BD)
+    is_head, is_place = heads < H // G, places < D
+    head = group * (H // G) + heads
+    q_RD = tl.load(
+        q + (row * H + head[:, None]) * D + places[None, :], mask=is_head[:, None] & is_place[None, :], other=0.0
+    )
+    top = tl.full((R,), float("-inf"), tl.float32)
+    total = tl.zeros((R,), tl.float32)
+    acc = tl.zeros((R, BD), tl.float32)
+    for first in range(start, end, KEYS):
+        keys = first + tl.arange(0, KEYS)
+        is_key = keys < end
+        at = _places_of(keys, is_key, table, blocks, group, G, D, S)
+        k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_key[None, :] & is_place[:, None], other=0.0)
+        v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_key[:, None] & is_place[None, :], other=0.0)
+        top, total, acc = _fold(q_RD, k_DK, v_KD, is_key[None, :], top, total, acc, scale)
+    out = (row * H + head) * SPLITS + split
+    tl.store(parts + out[:, None] * D + places[None, :], acc, mask=is_head[:, None] & is_place[None, :])
+    tl.store(tops + out * 2, top, mask=is_head)
+    tl.store(tops + out * 2 + 1, total, mask=is_head)
+
+
+@triton.jit
+def _join_splits(
+    parts, tops, o, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64) * H + tl.program_id(1)
+    splits, places = tl.arange(0, SPLITS), tl.arange(0, BD)
+    is_place = places < D
+    top = tl.load(tops + (row * SPLITS + splits) * 2)
+    total = tl.load(tops + (row * SPLITS + splits) * 2 + 1)
+    weights = tl.exp2(top - tl.max(top))
+    part = tl.load(parts + (row * SPLITS + splits)[:, None] * D + places[None, :], mask=is_place[None, :], other=0.0)
+    answer = tl.sum(part * weights[:, None], axis=0) / tl.sum(total * weights)
+    tl.store(o + row * D + places, answer, mask=is_place)
+
+
+@triton.jit
+def _attend_chunks(
+    q, cache_k, cache_v, pasts, tables, rows, news, blocks, tile_sequences, tile_firsts, o, scale,
+    H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, S: tl.constexpr, R: tl.constexpr, TOKENS: tl.constexpr,
+    BD: tl.constexpr, KEYS: tl.constexpr,
+):  # fmt: skip
+    tile, group = tl.program_id(0), tl.program_id(1)
+    sequence, first_token = tl.load(tile_sequences + tile), tl.load(tile_firsts + tile)
+    if sequence < 0:
+        return
+    past, table = tl.load(pasts + sequence), tl.load(tables + sequence)
+    row, num_new = tl.load(rows + sequence).to(tl.int64), tl.load(news + sequence)
+    lines, places = tl.arange(0, TOKENS * R), tl.arange(0, BD)
+    token, head = first_token + lines // R, lines % R
+    is_line, is_place = (token < num_new) & (head < H // G), places < D
+    at_q = ((row + token) * H + group * (H // G) + head)[:, None] * D + places[None, :]
+    is_q = is_line[:, None] & is_place[None, :]
+    q_LD = tl.load(q + at_q, mask=is_q, other=0.0)
+    top = tl.full((TOKENS * R,), float("-inf"), tl.float32)
+    total = tl.zeros((TOKENS * R,), tl.float32)
+    acc = tl.zeros((TOKENS * R, BD), tl.float32)
+    end = past + tl.minimum(first_token + TOKENS, num_new)
+    for first in range(0, end, KEYS):
+        keys = first + tl.arange(0, KEYS)
+        is_key = keys < end
+        at = _places_of(keys, is_key, table, blocks, group, G, D, S)
+        k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_key[None, :] & is_place[:, None], other=0.0)
+        v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_key[:, None] & is_place[None, :], other=0.0)
+        is_seen = is_key[None, :] & (keys[None, :] <= (past + token)[:, None])
+        top, total, acc = _fold(q_LD, k_DK, v_KD, is_seen, top, total, acc, scale)
+    tl.store(o + at_q, acc / total[:, None], mask=is_q)

@@ -1,0 +1,50 @@
+"""Turns queries and keys of a fused product and puts keys and values where they belong in the paged cache: one pass."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+
+def rotate_and_write(
+    qkv_THD: Tensor, rope: tuple[Tensor, Tensor], slots_T: Tensor, k_SGD: Tensor, v_SGD: Tensor
+) -> Tensor:
+    """Return the turned q_THD of qkv [T, H + 2 G, D]; write turned keys and plain values to their slots.
+
+    rope: cos and signed sin [T, 1, D] in float32 for interleaved pairs. Rows whose slot is negative write nothing.
+    """
+    num_rows, num_all, size = qkv_THD.shape
+    num_kv_heads = k_SGD.shape[1]
+    num_heads = num_all - 2 * num_kv_heads
+    q_THD = qkv_THD.new_empty(num_rows, num_heads, size)
+    _rotate_and_write[(num_rows, num_all)](
+        qkv_THD, *rope, slots_T, q_THD, k_SGD, v_SGD, H=num_heads, G=num_kv_heads, D=size,
+        BLOCK=triton.next_power_of_2(size), num_warps=1,
+    )  # fmt: skip
+    return q_THD
+
+
+@triton.jit
+def _rotate_and_write(
+    qkv, cos, sin, slots, q, k, v, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr
+):
+    row, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    places = tl.arange(0, BLOCK)
+    is_inside = places < D
+    source = qkv + (row * (H + 2 * G) + head) * D
+    x = tl.load(source + places, mask=is_inside, other=0.0)
+    if head < H + G:
+        partner = tl.load(source + (places ^ 1), mask=is_inside, other=0.0).to(tl.float32)
+        c = tl.load(cos + row * D + places, mask=is_inside, other=0.0)
+        s = tl.load(sin + row * D + places, mask=is_inside, other=0.0)
+        x = (x.to(tl.float32) * c + partner * s).to(x.dtype)
+    if head < H:
+        tl.store(q + (row * H + head) * D + places, x, mask=is_inside)
+    else:
+        slot = tl.load(slots + row).to(tl.int64)
+        if slot >= 0:
+            if head < H + G:
+                tl.store(k + (slot * G + head - H) * D + places, x, mask=is_inside)
+            else:
+                tl.store(v + (slot * G + head - H - G) * D + places, x, mask=is_inside)
