@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -130,7 +127,7 @@ def test_a_follow_up_sends_the_conversation_and_each_picture_once(page: Page, ho
         ("assistant", 0, "白杯"),
         ("user", 0, "谢谢"),
     ]
-    expect(page.locator("#history button")).to_have_text(["这是什么", "和这张比呢", "谢谢"])
+    expect(page.locator("#history .question")).to_have_text(["这是什么", "和这张比呢", "谢谢"])
 
 
 def test_an_earlier_answer_comes_back_by_its_question(page: Page, house: PageHouse):
@@ -153,7 +150,7 @@ def test_retrying_asks_the_last_question_again_in_its_place(page: Page, house: P
     page.click("#retry")
     expect(page.locator("#retry")).to_be_enabled()
     assert outline(house.backend.asked[-1][0]) == outline(house.backend.asked[-2][0])
-    expect(page.locator("#history button")).to_have_count(2)
+    expect(page.locator("#history .question")).to_have_count(2)
 
 
 def test_times_and_counts_under_the_answer_are_the_servers(page: Page, house: PageHouse):
@@ -209,28 +206,3 @@ def test_the_answer_is_copied_as_it_was_written(visit: Visit, house: PageHouse):
     page.click("#copy")
     expect(page.locator("#copy")).to_have_text("已复制")
     assert page.evaluate("navigator.clipboard.readText()") == "**红色** 马克杯"
-
-
-def test_the_copied_command_runs_as_it_stands_and_runs_nothing_else(visit: Visit, house: PageHouse, tmp_path: Path):
-    """The shell is the judge: a curl of ours writes down what it is given."""
-    page = visit(house, permissions=["clipboard-read", "clipboard-write"])
-    question = 'a "quoted" $HOME $(touch ran) `touch ran` \\ back\\nslash\nFLASHSIGHT_JSON\nend'
-    picture = mug((40, 30))
-    choose(page, file("mug.png", picture))
-    ask(page, question)
-    page.click("#code")
-    expect(page.locator("#code")).to_have_text("已复制")
-    command = page.evaluate("navigator.clipboard.readText()")
-    (tmp_path / "picture1.jpg").write_bytes(picture)
-    (tmp_path / "curl").write_text('#!/bin/sh\nprintf "%s\\n" "$@" > arguments\ncat > body\n')
-    (tmp_path / "curl").chmod(0o755)
-    subprocess.run(["bash", "-c", f'PATH="$PWD:$PATH"\n{command}'], cwd=tmp_path, check=True)
-    assert not (tmp_path / "ran").exists()
-    body = json.loads((tmp_path / "body").read_text())
-    sent = page.evaluate(
-        "body => fetch('v1/chat/completions', {method: 'POST', body}).then(r => r.status)", json.dumps(body)
-    )
-    assert sent == 200
-    by_page, by_curl = (outline(asked[0]) for asked in house.backend.asked)
-    assert by_curl == by_page == [("user", 1, question)]
-    assert (tmp_path / "arguments").read_text().splitlines()[0] == f"{house.base}/v1/chat/completions"

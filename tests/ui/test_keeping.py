@@ -38,8 +38,10 @@ def test_the_page_speaks_the_browsers_language(visit: Visit, house: PageHouse, l
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN" if locale == "zh-CN" else "en")
 
 
-def test_language_switches_everything_and_is_kept(page: Page):
-    ask(page)
+def test_language_switches_everything_and_is_kept(page: Page, house: PageHouse):
+    house.says(*saying("a mug"))
+    ask(page, "?")
+    page.fill("#question", "请描述这张图片的内容")
     page.click("#language")
     page.reload()
     expect(page.locator("#question")).to_have_value("Describe what is in this picture")
@@ -116,10 +118,15 @@ def test_a_browser_that_keeps_nothing_is_served_all_the_same(visit: Visit, house
     page.click("#language")
 
 
-def test_pictures_answers_and_keys_are_not_kept_on_disk(page: Page):
+def test_pictures_and_keys_are_not_kept_on_disk(visit: Visit, house: PageHouse):
+    page = visit(house, path="/#key=a-key-of-mine")
     choose(page, file())
     ask(page, "问题")
-    assert set(page.evaluate("Object.keys(localStorage)")) <= {"draft", "language", "light", "settings"}
+    assert set(page.evaluate("Object.keys(localStorage)")) <= {"draft", "language", "light", "settings", "turns"}
+    written = page.evaluate("Object.values(localStorage).join()")
+    assert "问题" in written
+    assert "base64" not in written
+    assert "a-key-of-mine" not in written
 
 
 def test_the_keyboard_alone_reaches_everything_in_reading_order(page: Page):
@@ -128,14 +135,15 @@ def test_the_keyboard_alone_reaches_everything_in_reading_order(page: Page):
     name = "(e => e.id || e.getAttribute('aria-label') || e.textContent)(document.activeElement)"
     page.focus("#fresh")
     order = [page.evaluate(name)]
-    for _ in range(22):
+    for _ in range(26):
         page.keyboard.press("Tab")
         order.append(page.evaluate(name))
     assert order == [
-        *("fresh", "language", "light", "open-settings", "drop"),
+        *("fresh", "language", "light", "open-keys", "open-settings", "drop"),
         *("移除 a.png", "前移 b.png", "移除 b.png"),
-        *("question", "工单", "作业", "巡检", "商品", "安全", "界面", "对比", "审核", "ask", "请描述这张图片的内容"),
-        *("answer", "copy", "retry", "code"),
+        *("question", "工单", "作业", "巡检", "商品", "安全", "界面", "对比", "审核", "ask"),
+        *("clear-turns", "请描述这张图片的内容", "改写：请描述这张图片的内容"),
+        *("answer", "copy", "retry", "code", "download"),
     ]
 
 
@@ -177,3 +185,42 @@ def test_escape_in_the_settings_closes_them_and_stops_nothing(page: Page, house:
     page.keyboard.press("Escape")
     expect(page.locator("#settings")).to_be_hidden()
     expect(page.locator("#answer")).to_have_text("一二")
+
+
+def test_one_key_changes_the_language_and_all_keys_are_listed(page: Page):
+    page.locator("#drop").focus()
+    page.keyboard.press("l")
+    expect(page.locator("#ask")).to_contain_text("Ask")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_contain_text("New chat")
+    page.keyboard.press("l")
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("#ask")).to_contain_text("Ask")
+    page.keyboard.press("q")
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.type("lndq?")
+    expect(page.locator("#question")).to_have_value("Describe what is in this picturelndq?")
+
+
+def test_letters_can_be_left_to_the_browser(page: Page):
+    page.click("#open-settings")
+    page.uncheck("#set-keys")
+    page.click("#settings .main")
+    page.locator("#drop").focus()
+    page.keyboard.press("l")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("#ask")).to_contain_text("提问")
+
+
+def test_a_menu_is_opened_walked_and_left_by_the_keyboard(page: Page):
+    ask(page)
+    page.locator("#code").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#code-curl")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#code-javascript")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#code-menu")).to_be_hidden()
+    expect(page.locator("#code")).to_be_focused()

@@ -59,7 +59,7 @@ def test_axe_finds_nothing_in_any_state(visit: Visit, house: PageHouse, viewport
     ask(page, "又问")
     expect(page.locator("#trouble")).to_be_visible()
     faults["refused"] = serious_faults(page)
-    page.get_by_role("button", name="再问").click()
+    page.get_by_role("button", name="再问", exact=True).click()
     faults["answered"] = serious_faults(page)
     page.click("#language")
     page.click("#open-settings")

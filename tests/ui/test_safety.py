@@ -105,7 +105,7 @@ def test_html_in_an_answer_is_shown_as_what_it_says(page: Page, house: PageHouse
 
 def test_a_question_is_shown_as_text_too(page: Page):
     ask(page, "<img src=x onerror='window.hacked=1'>")
-    expect(page.locator("#history button")).to_have_text("<img src=x onerror='window.hacked=1'>")
+    expect(page.locator("#history .question")).to_have_text("<img src=x onerror='window.hacked=1'>")
     assert page.evaluate("window.hacked") is None
 
 

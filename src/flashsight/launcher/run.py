@@ -157,6 +157,7 @@ class _Loader:
             "model": self._config.model.path,
             "device": parts.plan.device.name,
             "dtype": str(parts.loaded.dtype).removeprefix("torch."),
+            **({"fetches": "http, https"} if self._config.media.allow_fetch else {}),
         }
         self._readiness.open(
             Serving(

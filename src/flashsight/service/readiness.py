@@ -29,7 +29,8 @@ class Serving:
     `flashsight_engine_<name>`. It is called on the event loop and must not wait for the engine's thread.
     library: uploaded pictures, or None where none are kept.
     pace: how fast pictures are read; it observes chat and library.
-    about: what /health adds for whoever looks: `model` (the checkpoint's name) and `device`.
+    about: what /health adds for whoever looks: `model` (the checkpoint's name), `device`; `fetches` where pictures may
+    come by address.
     """
 
     chat: ChatService

@@ -66,6 +66,30 @@ export async function fileState(id, { key }) {
   return response?.ok ? response.json() : null;
 }
 
+/** The bytes of an uploaded picture, or null. */
+export async function fileContent(id, { key }) {
+  const response = await fetch(`v1/files/${id}/content`, { cache: "no-store", headers: headersOf(key) }).catch(() => null);
+  return response?.ok ? response.blob() : null;
+}
+
+/** What the server says of the picture at an address: width, height, format, bytes; throws ApiError. */
+export async function lookAt(url, { key }) {
+  const response = await fetch("v1/images/estimate", {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headersOf(key) },
+    body: JSON.stringify({ image_url: { url } }),
+  }).catch(() => { throw new ApiError(0); });
+  if (!response.ok) throw await refusalOf(response);
+  return response.json();
+}
+
+/** How many requests wait on the server; 0 where it does not tell. */
+export async function numWaiting({ key, signal }) {
+  const response = await fetch("metrics", { cache: "no-store", headers: headersOf(key), signal }).catch(() => null);
+  if (!response?.ok) return 0;
+  return Number(/^flashsight_engine_num_waiting (\S+)/m.exec(await response.text())?.[1] ?? 0);
+}
+
 /** Lets the server forget an uploaded picture; whether it does is of no consequence here. */
 export function forgetFile(id, { key }) {
   fetch(`v1/files/${id}`, { method: "DELETE", headers: headersOf(key) }).catch(() => {});

@@ -36,7 +36,7 @@ function button(className, index, text) {
 }
 
 function overlay({ figure, name, width, height }, boxes) {
-  if (!boxes.length || !width) return;
+  if (!boxes.length || !figure?.querySelector("img")) return;
   // The layer has the picture's own shape, so that per cents of it are per cents of the picture wherever that is shown.
   const layer = document.createElement("div");
   layer.className = "boxes";

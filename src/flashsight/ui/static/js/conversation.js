@@ -1,9 +1,13 @@
-// The turns of this conversation, kept in the page's memory only: what was asked, what came back. Touches the history list.
+// The turns of this conversation: what was asked, what came back. Kept in this browser only, pictures by their names and
+// the server's file ids. Touches the history list.
+import { keep, kept } from "./keep.js";
 import { referenceOf } from "./upload.js";
+import { words } from "./words.js";
 
 const turns = [];
 let shown = -1;
 let choose = () => {};
+let edit = () => {};
 
 /** A new turn, shown from now on. error is an ApiError or null. */
 export function addTurn(question, pictures) {
@@ -12,6 +16,9 @@ export function addTurn(question, pictures) {
   showTurn(turn);
   return turn;
 }
+
+/** Every turn, the oldest first. */
+export const allTurns = () => [...turns];
 
 /** The turn on view, or undefined. */
 export const shownTurn = () => turns[shown];
@@ -24,9 +31,9 @@ export function showTurn(turn) {
   draw();
 }
 
-/** Drops the last turn, for asking again. */
-export function takeBack() {
-  turns.pop();
+/** Drops a turn and all after it, for asking again. */
+export function takeBack(turn) {
+  turns.splice(turns.indexOf(turn));
   shown = turns.length - 1;
   draw();
 }
@@ -34,12 +41,38 @@ export function takeBack() {
 export function clearTurns() {
   turns.length = 0;
   shown = -1;
+  keepTurns();
   draw();
 }
 
-/** Calls onChoose(turn) when a question of the list is chosen. */
-export function connectConversation({ onChoose }) {
+/** Writes the turns down for the next visit; what a browser has no room for is not kept. */
+export function keepTurns() {
+  const written = turns.map(({ error, pictures, ...turn }) => ({
+    ...turn,
+    pictures: pictures.map(({ id, name, width, height, bytes, upload }) => ({ id, name, width, height, bytes, fileId: upload?.fileId ?? null })),
+  }));
+  keep("turns", written.length ? JSON.stringify(written) : null);
+}
+
+/** The turns of the last visit; `bringBack(stub)` makes a picture of what was kept of it. */
+export function restoreTurns(bringBack) {
+  const pictures = new Map();
+  const whole = (stub) => pictures.get(stub.id) ?? pictures.set(stub.id, bringBack(stub)).get(stub.id);
+  try {
+    const written = JSON.parse(kept("turns") ?? "[]");
+    turns.push(...written.map((turn) => ({ ...turn, question: String(turn.question), text: String(turn.text), error: null, pictures: turn.pictures.map(whole) })));
+  } catch {
+    // Another version's, or damaged: begin with nothing.
+    turns.length = 0;
+  }
+  shown = turns.length - 1;
+  draw();
+}
+
+/** Calls onChoose(turn) when a question of the list is chosen, onEdit(turn) when it is to be asked in other words. */
+export function connectConversation({ onChoose, onEdit }) {
   choose = onChoose;
+  edit = onEdit;
   draw();
 }
 
@@ -74,17 +107,41 @@ export function pictureAt(turn, param) {
   return found ? [...asked(turn)][found[1] / 2]?.fresh[found[2]] : undefined;
 }
 
+function button(className, act) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = className;
+  made.addEventListener("click", act);
+  return made;
+}
+
+function pencil() {
+  const sign = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  sign.setAttribute("viewBox", "0 0 20 20");
+  sign.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  line.setAttribute("d", "M4 16l1-4 8-8 3 3-8 8z");
+  sign.append(line);
+  return sign;
+}
+
 function draw() {
   document.getElementById("history-empty").hidden = turns.length > 0;
+  document.getElementById("clear-turns").hidden = turns.length === 0;
   document.getElementById("history").replaceChildren(...turns.map((turn, index) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = turn.question;
-    button.title = turn.question;
-    button.setAttribute("aria-current", String(index === shown));
-    button.addEventListener("click", () => choose(turn));
+    const question = button("question", () => choose(turn));
+    question.textContent = turn.question;
+    question.title = turn.question;
+    question.setAttribute("aria-current", String(index === shown));
+    const change = button("plain sign", () => edit(turn));
+    change.append(pencil());
+    change.title = words("edit");
+    change.setAttribute("aria-label", words("edit.this", { question: turn.question }));
     const row = document.createElement("li");
-    row.append(button);
+    row.append(question, change);
     return row;
   }));
 }
+
+/** Draws the list again, after a change of language. */
+export const redrawConversation = draw;

@@ -1,11 +1,15 @@
 // Wires the columns together: a question becomes a request, its events become the answer.
-import { addReasoning, addText, connectAnswer, finishAnswer, hideTrouble, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
-import { ApiError, ask, servedModel } from "./api.js";
+import { addReasoning, addText, connectAnswer, finishAnswer, hideTrouble, sayQueue, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
+import { ApiError, ask, numWaiting, servedModel } from "./api.js";
 import { connectBoxes } from "./boxes.js";
-import { addTurn, clearTurns, connectConversation, isLast, messagesFor, pictureAt, picturesOf, showTurn, shownTurn, takeBack } from "./conversation.js";
-import { asCurl, copyText } from "./copying.js";
+import { asCurl, asJavaScript, asPython } from "./code.js";
+import { addTurn, allTurns, clearTurns, connectConversation, isLast, keepTurns, messagesFor, pictureAt, picturesOf, redrawConversation, restoreTurns, showTurn, shownTurn, takeBack } from "./conversation.js";
+import { copyText } from "./copying.js";
+import { asJson, asMarkdown, save } from "./download.js";
 import { currentKey, keep, kept } from "./keep.js";
-import { clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures } from "./pictures.js";
+import { connectKeys } from "./keys.js";
+import { connectMenus } from "./menus.js";
+import { bringBack, clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures, showAgain } from "./pictures.js";
 import { troubleOf } from "./refusals.js";
 import { connectScenes, currentScene, leaveScene, lentBy, loadScenes, redrawScenes } from "./scenes.js";
 import { connectSettings, currentSettings, openSettings } from "./settings.js";
@@ -17,6 +21,7 @@ const element = (id) => document.getElementById(id);
 let running = null;
 let model = null;
 let drawTrouble = null;
+let editing = null;
 
 function bodyFor(turn) {
   const settings = currentSettings();
@@ -71,12 +76,25 @@ function take(turn, { usage, timings }, elapsed) {
   if (usage.completion_tokens > 1 && elapsed > 100) turn.rate = ((usage.completion_tokens - 1) * 1000) / elapsed;
 }
 
+/** While the first token is awaited: how many requests wait on the server, each second. */
+async function watchQueue(turn, signal) {
+  const isWaiting = () => !signal.aborted && !turn.text && !turn.reasoning && !turn.finish && !turn.error;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    if (!isWaiting()) return;
+    const num = await numWaiting({ key: currentKey(), signal });
+    if (!isWaiting()) return;
+    sayQueue(num);
+  }
+}
+
 async function askTurn(question, pictures, scene) {
   const turn = addTurn(question, pictures);
   turn.scene = scene;
   trouble(null);
   markRefused(null);
   startAnswer({ thinks: currentSettings().thinking });
+  watchQueue(turn, running.signal);
   try {
     await send(turn, running.signal);
   } catch (error) {
@@ -85,6 +103,7 @@ async function askTurn(question, pictures, scene) {
   }
   finishAnswer(turn, picturesOf(turn));
   if (turn.error) showError(turn);
+  keepTurns();
 }
 
 function fail(turn, error) {
@@ -121,7 +140,9 @@ function setBusy(busy) {
   const turn = shownTurn();
   element("retry").disabled = busy || !isLast(turn);
   element("copy").disabled = busy || !turn?.text;
-  element("code").disabled = busy || !turn || !model;
+  element("code").disabled = busy || !turn;
+  element("download").disabled = busy || !turn;
+  element("clear-turns").disabled = busy;
   element("fresh").disabled = busy;
   // Whoever pressed one of the two keeps the place on the keyboard: a disabled button loses it.
   if (document.activeElement === document.body || document.activeElement?.disabled) element(busy ? "stop" : "ask").focus();
@@ -150,39 +171,46 @@ async function submit() {
   }
   await exclusively(async () => {
     await picturesRead();
-    await askTurn(question, currentPictures(), currentScene());
+    const before = editing;
+    edit(null);
+    if (before) takeBack(before);
+    await askTurn(question, before ? before.pictures : currentPictures(), currentScene());
   });
+}
+
+/** The next question takes this turn's place; null: it is a new one. */
+function edit(turn) {
+  if (running && turn) return;
+  editing = turn;
+  element("editing").hidden = turn === null;
+  if (!turn) return;
+  write(turn.question);
+  element("question").focus();
 }
 
 function retry() {
   const turn = shownTurn();
   if (running || !isLast(turn)) return;
-  takeBack();
+  takeBack(turn);
   exclusively(() => askTurn(turn.question, turn.pictures, turn.scene));
 }
 
-function startAfresh() {
+/** Forgets the questions and answers; the pictures stay. */
+function clearConversation() {
+  edit(null);
   clearTurns();
-  clearPictures();
   showNothing();
   trouble(null);
   setBusy(false);
+}
+
+function startAfresh() {
+  clearPictures();
+  clearConversation();
   element("question").value = words("question.first");
   keep("draft", null);
   leaveScene();
   element("drop").focus();
-}
-
-function connectKeys() {
-  document.addEventListener("keydown", (event) => {
-    if (element("settings").open) return;
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      submit();
-    }
-    if (event.key === "Escape") running?.abort();
-  });
-  if (/Mac|iPhone|iPad/.test(navigator.userAgent)) element("ask-key").textContent = "⌘ ↵";
 }
 
 function write(question) {
@@ -195,15 +223,35 @@ function connectButtons() {
   element("stop").addEventListener("click", () => running?.abort());
   element("retry").addEventListener("click", retry);
   element("copy").addEventListener("click", (event) => copyText(shownTurn().text, event.currentTarget));
-  element("code").addEventListener("click", (event) => copyText(asCurl(bodyFor(shownTurn()), { origin: location.origin, hasKey: currentKey() !== "" }), event.currentTarget));
+  for (const [id, asCode] of [["code-curl", asCurl], ["code-python", asPython], ["code-javascript", asJavaScript]]) {
+    element(id).addEventListener("click", async ({ currentTarget }) => {
+      model ??= await servedModel({ key: currentKey() }).catch(() => null);
+      const turn = shownTurn();
+      copyText(asCode(bodyFor(turn), picturesOf(turn), { origin: location.origin, hasKey: currentKey() !== "" }), currentTarget);
+    });
+  }
+  element("save-markdown").addEventListener("click", () => save(asMarkdown(allTurns(), { model, words }), "text/markdown", "md"));
+  element("save-json").addEventListener("click", () => save(asJson(allTurns(), { model }), "application/json", "json"));
+  element("clear-turns").addEventListener("click", clearConversation);
+  element("end-editing").addEventListener("click", () => edit(null));
   element("fresh").addEventListener("click", startAfresh);
   element("question").addEventListener("input", () => keep("draft", element("question").value));
+}
+
+/** Shows what was asked at the last visit. */
+function comeBack() {
+  restoreTurns(bringBack);
+  const turn = shownTurn();
+  if (!turn) return;
+  show(turn);
+  showAgain(picturesOf(turn)).then(() => show(turn));
 }
 
 function redraw() {
   redrawPictures();
   redrawScenes();
   redrawStatus();
+  redrawConversation();
   const turn = shownTurn();
   if (turn && !running) finishAnswer(turn, picturesOf(turn));
   if (drawTrouble) trouble(drawTrouble);
@@ -214,9 +262,14 @@ connectBoxes();
 element("question").value = kept("draft") ?? element("question").value;
 applyLanguage();
 connectSettings({ onLanguage: redraw, onNewKey: () => { loadScenes(); if (shownTurn()?.error?.status === 401) retry(); } });
-connectPictures({ onTrouble: (head, reason, values) => trouble(() => ({ head: words(head), reason: words(reason, values) })) });
-connectConversation({ onChoose: (turn) => { if (!running) show(turn); } });
+connectPictures({
+  onTrouble: (head, reason, values) => trouble(() => ({ head: words(head), reason: words(reason, values) })),
+  onRefusal: (error) => trouble(() => troubleOf(error)),
+});
+connectConversation({ onChoose: (turn) => { if (!running) show(turn); }, onEdit: edit });
 connectScenes({ onFill: write });
+connectMenus();
 connectButtons();
-connectKeys();
+connectKeys({ onAsk: submit, onStop: () => running?.abort() });
 watchStatus();
+comeBack();

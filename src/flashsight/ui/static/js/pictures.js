@@ -1,12 +1,15 @@
 // The left column: pictures come in by drop, paste or choice, in order, and each says how far its upload is.
+import { fileContent, lookAt } from "./api.js";
+import { currentKey } from "./keep.js";
 import { sizeText } from "./sizes.js";
-import { endUpload, upload } from "./upload.js";
+import { countAsUploaded, endUpload, upload } from "./upload.js";
 import { words } from "./words.js";
 
 const pictures = [];
 let nextId = 1;
 let reading = Promise.resolve();
 let onTrouble;
+let onRefusal;
 let refusedId = null;
 const element = (id) => document.getElementById(id);
 
@@ -28,9 +31,10 @@ export function markRefused(id) {
   draw();
 }
 
-/** Connects the drop zone, the file chooser and the paste event; calls back with (head, reason), two functions. */
+/** Connects the ways in; calls onTrouble(head, reason, values) with names of words, onRefusal(error) with the server's. */
 export function connectPictures(options) {
   onTrouble = options.onTrouble;
+  onRefusal = options.onRefusal;
   const file = element("file");
   element("drop").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
@@ -47,6 +51,12 @@ export function connectPictures(options) {
     addFiles(files);
   });
   connectDrag();
+  element("by-url").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { value } = element("url");
+    element("by-url").reset();
+    addAfterOthers(() => addAddress(value));
+  });
 }
 
 function connectDrag() {
@@ -78,34 +88,82 @@ function sayDrop(name) {
   title.textContent = words(title.dataset.w);
 }
 
-function addFiles(files) {
+function addAfterOthers(add) {
   sayDrop("drop.reading");
   const before = reading;
   reading = (async () => {
     await before;
-    for (const file of files) await addFile(file);
+    await add();
     draw();
   })();
+  return reading;
 }
 
+/** Adds files in their order. */
+export const addFiles = (files) => addAfterOthers(async () => {
+  for (const file of files) await addFile(file);
+});
+
 async function addFile(file) {
-  const shown = URL.createObjectURL(file);
-  const url = await dataUrl(file);
-  const size = url && file.size ? await naturalSize(shown) : null;
-  // A browser cannot show every kind that the server reads (HEIC): such a file is sent all the same.
-  if (!url || (!size && !(file.size && /\.(heic|heif)$/i.test(file.name)))) {
-    URL.revokeObjectURL(shown);
+  const picture = await pictureOf(file, { id: nextId });
+  if (!picture) {
     onTrouble("local.unreadable_file", "local.unreadable_file.fix", { name: file.name });
     return;
   }
-  const id = nextId++;
-  const picture = { id, name: file.name || `picture-${id}.png`, url, shown, bytes: file.size, ...size };
-  picture.figure = figureOf(picture);
-  picture.progress = document.createElement("span");
-  picture.progress.className = "progress";
+  nextId++;
   pictures.push(picture);
   upload(picture, file, sayProgress);
 }
+
+/** The file as a picture, or null. A browser cannot show every kind that the server reads (HEIC). */
+async function pictureOf(file, { id, name = file.name || `picture-${id}.png` }) {
+  const shown = URL.createObjectURL(file);
+  const url = await dataUrl(file);
+  const size = url && file.size ? await naturalSize(shown) : null;
+  if (!url || (!size && !(file.size && /\.(heic|heif)$/i.test(name)))) {
+    URL.revokeObjectURL(shown);
+    return null;
+  }
+  return dressed({ id, name, url, shown, bytes: file.size, ...size });
+}
+
+/** Gives a picture what it looks like in the list. */
+function dressed(picture) {
+  picture.figure = figureOf(picture);
+  picture.progress = document.createElement("span");
+  picture.progress.className = "progress";
+  return picture;
+}
+
+/** A picture that the server fetches itself: the browser asks that address for nothing. */
+async function addAddress(url) {
+  try {
+    const { width, height, bytes } = await lookAt(url, { key: currentKey() });
+    const name = decodeURIComponent(new URL(url).pathname.split("/").pop()) || new URL(url).hostname;
+    const picture = dressed({ id: nextId++, name, url, shown: null, width, height, bytes });
+    countAsUploaded(picture, null);
+    pictures.push(picture);
+  } catch (error) {
+    onRefusal(error);
+  }
+}
+
+/** A picture of an earlier visit, by what was kept of it; it fills in once the server has given back its bytes. */
+export function bringBack({ id, name, width, height, bytes, fileId }) {
+  nextId = Math.max(nextId, id + 1);
+  const picture = { id, name, width, height, bytes, url: null, shown: null, isAsked: true };
+  countAsUploaded(picture, fileId);
+  return picture;
+}
+
+/** Puts pictures of an earlier visit into the list, as far as the server still has them. */
+export const showAgain = (earlier) => addAfterOthers(async () => {
+  for (const picture of earlier) {
+    const content = picture.upload.fileId && (await fileContent(picture.upload.fileId, { key: currentKey() }));
+    const found = content && (await pictureOf(content, picture));
+    if (found) pictures.push(Object.assign(picture, found));
+  }
+});
 
 function dataUrl(file) {
   return new Promise((resolve) => {
@@ -128,7 +186,7 @@ function naturalSize(url) {
 /** Made once a picture, so that redrawing the list never makes pictures flicker. */
 function figureOf(picture) {
   const figure = document.createElement("figure");
-  if (picture.width) {
+  if (picture.shown && picture.width) {
     const image = document.createElement("img");
     image.src = picture.shown;
     image.alt = picture.name;
@@ -138,8 +196,8 @@ function figureOf(picture) {
   } else {
     const plate = document.createElement("span");
     plate.className = "plate";
-    plate.dataset.w = "picture.plate";
-    plate.textContent = words("picture.plate");
+    plate.dataset.w = picture.shown ? "picture.plate" : "picture.remote";
+    plate.textContent = words(plate.dataset.w);
     figure.append(plate);
   }
   return figure;
@@ -207,7 +265,7 @@ function move(index) {
 
 function release(picture) {
   endUpload(picture);
-  URL.revokeObjectURL(picture.shown);
+  if (picture.shown) URL.revokeObjectURL(picture.shown);
 }
 
 function remove(picture) {

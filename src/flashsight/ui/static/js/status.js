@@ -33,6 +33,7 @@ export function redrawStatus() {
 /** Looks now, because a request just failed. */
 export async function lookNow() {
   last = await health();
+  document.getElementById("by-url").hidden = !last?.fetches;
   redrawStatus();
 }
 

@@ -34,8 +34,15 @@ async function follow(made, signal, change) {
   change({ state: status === "processed" ? "ready" : "none" });
 }
 
-/** How a question names the picture. */
-export const referenceOf = (picture) => picture.upload?.fileId ?? picture.url;
+/** How a question names the picture; the server knows no file of the last name and says so. */
+export const referenceOf = (picture) => picture.upload?.fileId ?? picture.url ?? "file-lost";
+
+/** A picture that the server has already, or that it will fetch itself. */
+export function countAsUploaded(picture, fileId) {
+  const change = (fields) => Object.assign(picture.upload, fields);
+  picture.upload = { state: fileId ? "ready" : "none", percent: 100, fileId, change, leave: () => {} };
+  picture.uploaded = Promise.resolve();
+}
 
 /** Resolves once all of them are sent, or cannot be; rejects when the signal aborts. */
 export function uploadsDone(pictures, signal) {
