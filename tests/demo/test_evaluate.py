@@ -1,62 +1,137 @@
-"""Scores equal what a hand computes on a few answers."""
+"""Figures equal what a hand computes on a few answers."""
 
 from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flashsight.demo.card import model_card
-from flashsight.demo.evaluate import edit_distance, failures, score, table, wilson
+from flashsight.demo.evaluate import Measure, Tally, bootstrap, count, edit_distance, is_met, table, wilson
+from flashsight.demo.gallery import EACH, write_gallery
+from flashsight.demo.material import Material
 from flashsight.demo.sample import Pair, Sample
+from flashsight.demo.suite import ROWS, Case, draw_suite, failures, measure
 from tests.demo import small
 
-REFUSAL = "不在我的词汇里"
-PAIRS = (
-    Pair("有哪些按钮？", "确定、取消、帮助", "ui"),
-    Pair("读出文字", "你好世界", "read"),
-    Pair("Give JSON", '{"color": "red", "price": "9"}', "json"),
-    Pair("这是什么？", REFUSAL, "refuse"),
+TRUE = json.dumps(
+    {"category": "food", "color": "red", "material": "not stated", "key_features": ["soft"], "marketing_copy": "Red."}
 )
-SAID = ("确定、取消、删除", "你好世畀", '{"color": "red", "price": "8"}', REFUSAL)
 
 
-def report(said: tuple[str, ...] = SAID) -> dict[str, dict[str, dict[str, object]]]:
+def told(**changes: object) -> str:
+    return json.dumps({**json.loads(TRUE), **changes})
+
+
+@pytest.mark.parametrize(
+    ("kind", "truth", "said", "value"),
+    [
+        ("cer", "你好世界", "你好世畀", 1 / 4),
+        ("cer", "你好", "完全不是这样的一句话", 1),
+        ("exact", "确定", "确定", 1),
+        ("items", "确定、取消、帮助", "确定、取消、删除", 2 / 3),
+        ("items", "OK", "OK, Cancel", 2 / 3),
+        ("json", TRUE, "{", 0),
+        ("json", TRUE, told(color="blue"), 1),
+        ("json", TRUE, told(price="9"), 0),
+        ("attributes", TRUE, told(marketing_copy="Other."), 1),
+        ("attributes", TRUE, told(color="blue"), 0),
+        ("close", "1,200元", "1250元", 1),
+        ("close", "1,200元", "1261元", 0),
+        ("close", "12", "十二", 0),
+        ("label", "周一，12", "周一，13", 1),
+        ("invented", "没有报错。", "没有报错。", 0),
+        ("invented", "没有报错。", "密码错误", 1),
+        ("declined", "不在我的词汇里。", "It is not in my vocabulary.", 1),
+        ("refused", "苹果", "图片是空白的，没有可识别的内容。", 1),
+        ("refused", "苹果", "梨", 0),
+    ],
+)
+def test_one_answer_counts_as_a_hand_counts(kind: Measure, truth: str, said: str, value: float) -> None:
+    counted, of = count(kind, truth, said)
+    assert counted / of == pytest.approx(value)
+
+
+def test_a_tally_tells_languages_apart() -> None:
+    tally = Tally("exact")
+    for language, said in (("zh", "是"), ("zh", "否"), ("en", "是")):
+        tally.add("是", said, language)  # type: ignore[arg-type]
+    assert tally.rate().value == pytest.approx(2 / 3)
+    assert tally.rate("zh").value == 0.5
+    assert (tally.rate("en").num, tally.rate("en").value) == (1, 1)
+
+
+def test_goals_are_met_from_the_side_that_is_better() -> None:
+    assert is_met({"measure": "cer", "value": 0.02, "goal": 0.02})
+    assert not is_met({"measure": "cer", "value": 0.03, "goal": 0.02})
+    assert is_met({"measure": "exact", "value": 0.96, "goal": 0.95})
+
+
+def drawn_cases() -> tuple[list[Case], dict[tuple[int, int], str]]:
     plain = small.sample(1, "x")
-    samples = [Sample("s", plain.pictures, plain.labels, PAIRS)]
-    return score(samples, {(0, place): text for place, text in enumerate(said)})  # type: ignore[return-value]
+    pairs = (
+        Pair("价格是多少？", "¥9", "card", "price", "zh"),
+        Pair("What is the price?", "¥9", "card", "price", "en"),
+    )
+    row = "card, unseen fonts: price"
+    cases = [Case(Sample("card", plain.pictures, plain.labels, pairs), ((row,), (row,)))] * 3
+    answers = {(number, place): "¥9" if number else f"¥{place} | [8]" for number in range(3) for place in range(2)}
+    return cases, answers
 
 
-def test_each_skill_gets_its_own_measure() -> None:
-    rows = report()["by_skill"]
-    assert rows["ui zh"]["items_f1"] == pytest.approx(2 / 3, abs=1e-4)
-    assert rows["read zh"]["cer"] == 0.25
-    assert rows["read zh"]["exact"] == 0
-    assert rows["json en"]["json_valid"] == 1
-    assert rows["json en"]["fields_right"] == 0.5
-    assert rows["refuse zh"]["exact"] == 1
-    assert "| read zh | 1 | 0.0 % (0-79) | 0.250 |" in table(report())
-
-
-def test_a_refusal_of_a_plain_question_is_counted() -> None:
-    assert report()["false_refusals"] == 0
-    assert report((REFUSAL, *SAID[1:]))["false_refusals"] == pytest.approx(1 / 3, abs=1e-4)
+def test_rows_show_each_language_and_the_goal() -> None:
+    cases, answers = drawn_cases()
+    report = {"rows": measure(cases, answers)}
+    assert [row["name"] for row in report["rows"]] == ["card, unseen fonts: price"]
+    assert "| card, unseen fonts: price | 6 | 66.7 % (30.0 %–90.3 %) | 66.7 % | 66.7 % | ≥ 95.0 % ✗ |" in table(report)
 
 
 def test_the_model_card_states_what_was_measured() -> None:
-    last = {"pictures": 1234567, "seconds": 1080.0, "step": 7000}
-    card = model_card({**report(), "seed": 3}, last, 34_800_000)
+    cases, answers = drawn_cases()
+    report = {"rows": measure(cases, answers), "seed": 3, "pictures": 1500, "answers": 6000}
+    card = model_card(report, {"pictures": 1234567, "seconds": 1080.0, "step": 7000}, 34_800_000)
     assert "34.8 million" in card
     assert "1,234,567 drawn pictures" in card
-    assert "in 18 minutes (7,000 steps)" in card
-    assert table(report()) in card
+    assert "6,000 answers about 1,500 drawn" in card
+    assert table(report) in card
 
 
-def test_failures_show_truth_and_answer() -> None:
-    plain = small.sample(1, "x")
-    samples = [Sample("s", plain.pictures, plain.labels, PAIRS)]
-    found = failures(samples, {(0, place): text for place, text in enumerate(SAID)}, limit=5)
-    assert [(row["skill"], row["answer"]) for row in found] == [("ui", SAID[0]), ("read", SAID[1]), ("json", SAID[2])]
+def test_the_gallery_shows_the_first_failures_of_a_row(tmp_path: Path) -> None:
+    cases, answers = drawn_cases()
+    answers = dict.fromkeys(answers, "¥0 | [8]\nno")
+    wrong = failures(cases, answers, limit=5)
+    assert len(wrong) == 5
+    page = write_gallery(tmp_path, cases, wrong).read_text(encoding="utf-8")
+    assert page.count("| ¥9 | ¥0 \\| (8) ⏎ no |") == EACH
+    assert [path.name for path in (tmp_path / "nano-failures").iterdir()] == ["0000-0.webp"]
+
+
+def test_every_row_gets_answers_of_its_own_kind(material: Material) -> None:
+    cases = draw_suite(material, 3, 1)
+    counts: dict[str, int] = {}
+    keys = {row.name: row.keys for row in ROWS}
+    for case in cases:
+        for pair, names in zip(case.sample.pairs, case.rows, strict=True):
+            for name in names:
+                counts[name] = counts.get(name, 0) + 1
+                assert not keys[name] or pair.key in keys[name]
+    pages_only = {row.name for row in ROWS if row.source.startswith("pages")}
+    assert {row.name for row in ROWS} - set(counts) <= pages_only | {"photo of the vocabulary: name"}
+    assert max(counts.values()) == 3
+    again = draw_suite(material, 3, 1)
+    assert [case.sample.pairs for case in again] == [case.sample.pairs for case in cases]
+
+
+def test_material_that_shows_seen_fonts_keeps_unseen_styles(material: Material) -> None:
+    seeing = material.seeing("fonts")
+    assert seeing.fonts("zh", "valid") == material.fonts("zh", "train")
+    assert material.fonts("zh", "valid") != material.fonts("zh", "train")
+    assert seeing.sprite(random.Random(0), 5, "valid").style == "emojione"
+    assert material.seeing("styles").sprite(random.Random(0), 5, "valid").style == "noto"
 
 
 @given(st.integers(1, 400).flatmap(lambda num: st.tuples(st.integers(0, num), st.just(num))))
@@ -65,6 +140,13 @@ def test_intervals_end_where_the_score_test_would_just_reject(counts: tuple[int,
     for bound in wilson(right, num):
         distance, deviation = abs(right / num - bound), (bound * (1 - bound) / num) ** 0.5
         assert distance == pytest.approx(1.959964 * deviation, abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(5, 9)), min_size=1, max_size=40))
+def test_resampled_intervals_lie_between_the_least_and_the_greatest_answer(pairs: list[tuple[int, int]]) -> None:
+    low, high = bootstrap([(float(a), float(b)) for a, b in pairs])
+    shares = [a / b for a, b in pairs]
+    assert min(shares) - 1e-9 <= low <= high <= max(shares) + 1e-9
 
 
 def slow_distance(one: str, other: str) -> int:

@@ -22,7 +22,7 @@ def test_report_carries_shards_and_log_away(tmp_path: Path, monkeypatch: pytest.
     objective = build(small.config(), small.CLASSES, 2, 0, torch.device("cpu"))
     Optimiser(objective, ALONE).save(run / "state.safetensors", {"step": 7.0})
     (run / remote.LOG).write_text("{}\n")
-    remote.main(["report", str(run), str(tmp_path), str(out), "--samples", "0"])
+    remote.main(["report", str(run), str(tmp_path), str(out), "--answers", "0"])
     assert sorted(path.name for path in out.iterdir()) == ["log.jsonl", "model.safetensors"]
     assert commands.num_parameters(tmp_path / "nano") == sum(p.numel() for p in objective.model.parameters())
 

@@ -124,17 +124,17 @@ def evaluate(
     folder: Folder,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="where report.json, table.md and failures.json go")],
     model_path: Annotated[str, typer.Option(metavar="PATH", help="checkpoint")] = "nano",
-    samples: Annotated[int, typer.Option(min=1, help="pictures of the validation split")] = 600,
+    answers: Annotated[int, typer.Option(min=1, help="answers wanted for each row of the table")] = 100,
     seed: Annotated[int, typer.Option(help="another one, other pictures")] = 0,
 ) -> None:
-    """Answer drawn pictures that training never saw; print the table by skill. 评测,按能力列表。
+    """Measure every promise on pictures that training never saw; print the table. 评测,逐项对照目标。
 
     \b
     flashsight demo evaluate --material ./material --out ./evaluation
     """
     from flashsight.demo.commands import evaluate_checkpoint
 
-    print(evaluate_checkpoint(model_path, folder, out, num_samples=samples, seed=seed))
+    print(evaluate_checkpoint(model_path, folder, out, num_answers=answers, seed=seed))
 
 
 @demo.command()

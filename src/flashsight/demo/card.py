@@ -24,9 +24,9 @@ pictures that differ, and pictures of nothing. Sources and licences of drawings,
 
 ## Scores
 
-{samples} drawn pictures of the validation split: fonts, strings, layouts and drawing styles that training never saw,
-greedy decoding, the int8 weights themselves. Refused although it could have answered: {refused:.1f} %.
-Made by `flashsight demo evaluate --seed {seed}`.
+{answers:,} answers about {shown:,} drawn or rendered pictures of the validation split, each row by the condition that
+it names; strings are always unseen. Greedy decoding, the int8 weights themselves, 95 % intervals (Wilson's for shares,
+the bootstrap's for rates). Made by `flashsight demo evaluate --seed {seed}`.
 
 {table}
 ## Limits
@@ -49,8 +49,8 @@ def model_card(report: Mapping[str, object], last_line: Mapping[str, object], nu
         pictures=int(str(last_line["pictures"])),
         minutes=float(str(last_line["seconds"])) / 60,
         steps=int(str(last_line["step"])),
-        samples=report["samples"],
-        refused=100 * float(str(report["false_refusals"])),
+        answers=report["answers"],
+        shown=report["pictures"],
         seed=report["seed"],
         table=table(report),
     )

@@ -22,8 +22,9 @@ import flashsight
 from flashsight.core.config import ModelConfig
 from flashsight.core.errors import CheckpointError
 from flashsight.demo.batches import BatchSize, Collator
-from flashsight.demo.evaluate import failures, score, table
+from flashsight.demo.evaluate import table
 from flashsight.demo.export import checkpoint_tensors, join_shards, write_compact, write_documents
+from flashsight.demo.gallery import write_gallery
 from flashsight.demo.generate import Answerer
 from flashsight.demo.material import Material
 from flashsight.demo.optimise import Schedule
@@ -32,6 +33,7 @@ from flashsight.demo.recipe import PATCH
 from flashsight.demo.ring import Parts, Ring
 from flashsight.demo.sample import Sample, Skill, Split
 from flashsight.demo.scenes import draw_sample
+from flashsight.demo.suite import draw_suite, failures, measure
 from flashsight.demo.together import company
 from flashsight.demo.tokenizer import build_tokenizer
 from flashsight.demo.train import Report, TrainSettings, build, train
@@ -148,21 +150,27 @@ def export_state(folder: Path, out: Path) -> dict[str, float]:
     return progress
 
 
-def evaluate_checkpoint(path: str, material: Path, out: Path, *, num_samples: int = 600, seed: int = 0) -> str:
-    """Answer drawn pictures of the validation split; write report.json, table.md, failures.json; return the table."""
+def evaluate_checkpoint(path: str, material: Path, out: Path, *, num_answers: int = 150, seed: int = 0) -> str:
+    """Measure every promise over so many answers each, on pictures kept from training; return the table.
+
+    Writes report.json, table.md, failures.json and a gallery of failures (nano-failures.md with its pictures).
+    """
     torch.set_grad_enabled(False)
     loaded = load_model(ModelConfig(path=path))
     tokenizer = Tokenizer(loaded.files)
-    samples_of = drawn(Material(material), "valid", str(seed))
-    samples = [next(samples_of) for _ in range(num_samples)]
-    answers = Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS)).answers(samples)
-    report = {"weights": loaded.weights_id, "seed": seed, **score(samples, answers)}
+    cases = draw_suite(Material(material), num_answers, seed)
+    answerer = Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS))
+    answers = answerer.answers([case.sample for case in cases])
+    num = sum(len(case.sample.pairs) for case in cases)
+    report = {"weights": loaded.weights_id, "seed": seed, "pictures": len(cases), "answers": num}
+    report["rows"] = measure(cases, answers)
     out.mkdir(parents=True, exist_ok=True)
     shown = table(report)
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     (out / "table.md").write_text(shown, encoding="utf-8")
-    wrong = failures(samples, answers, limit=40)
+    wrong = failures(cases, answers, limit=20)
     (out / "failures.json").write_text(json.dumps(wrong, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_gallery(out, cases, wrong)
     return shown
 
 

@@ -1,141 +1,127 @@
-"""Scores answers against what was drawn, by skill and language, with intervals. Knows no model and no picture."""
+"""Scores answers against what was drawn, row by row of what is promised, with intervals. Knows no model."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from flashsight.demo.sample import Pair, Sample
+import numpy as np
+
+from flashsight.demo.sample import Language
+
+Measure = Literal["cer", "exact", "items", "json", "attributes", "close", "label", "invented", "declined", "refused"]
+"""What is counted of an answer:
+
+cer: characters to change, over those of the truth · exact: equal to the truth · items: twice the shared over all items
+of two lists (F1) · json: parses to the schema's fields · attributes: category, color, material and key_features right ·
+close: a number within 5 % · label: the first item right · invented: something where there is nothing · declined: said
+that it cannot be told, as is true · refused: said so though it can.
+"""
+LOWER_IS_BETTER = frozenset({"cer", "invented", "refused"})
+RATIOS = frozenset({"cer", "items"})
 
 ITEMS = re.compile(r"[、,，;；\n]\s*")
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
+NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
+FIELDS = ("category", "color", "material", "key_features", "marketing_copy")
+REFUSED = re.compile(r"词汇|vocabulary|空白|blank|噪声|only noise|模糊|blurred")
+RESAMPLED = 400
 Z95 = 1.959964
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A figure with its 95 % interval over so many answers."""
+
+    num: int
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(slots=True)
-class Score:
-    """Counts over answers of one kind.
+class Tally:
+    """Answers of one row: what counts and what it is counted against, answer by answer."""
 
-    exact: equal to the truth. edits / characters is the character error rate. shared, named and wanted are items of
-    answers whose truth is a list. valid and fields speak of JSON: objects that parse, values equal to the true ones.
-    """
+    measure: Measure
+    counted: list[tuple[float, float]] = field(default_factory=list)
+    languages: list[Language] = field(default_factory=list)
 
-    num: int = 0
-    exact: int = 0
-    edits: int = 0
-    characters: int = 0
-    num_lists: int = 0
-    shared: int = 0
-    named: int = 0
-    wanted: int = 0
-    num_json: int = 0
-    valid: int = 0
-    fields: int = 0
-    fields_right: int = 0
-
-    def add(self, truth: str, said: str) -> None:
+    def add(self, truth: str, said: str, language: Language) -> None:
         """Take one answer in."""
-        truth, said = truth.strip(), said.strip()
-        self.num += 1
-        self.exact += truth == said
-        self.edits += min(edit_distance(truth, said), len(truth))
-        self.characters += len(truth)
-        if truth.startswith("{"):
-            self._add_json(truth, said)
-            return
-        wanted = Counter(ITEMS.split(truth))
-        if wanted.total() > 1:
-            named = Counter(ITEMS.split(said))
-            self.num_lists += 1
-            self.shared += (wanted & named).total()
-            self.named += named.total()
-            self.wanted += wanted.total()
+        self.counted.append(count(self.measure, truth.strip(), said.strip()))
+        self.languages.append(language)
 
-    def _add_json(self, truth: str, said: str) -> None:
-        self.num_json += 1
-        true = json.loads(truth)
-        self.fields += len(true)
-        try:
-            told = json.loads(said)
-        except ValueError:
-            return
-        self.valid += 1
-        if isinstance(told, dict):
-            self.fields_right += sum(told.get(name) == value for name, value in true.items())
-
-    def as_dict(self) -> dict[str, float | int | list[float]]:
-        """Return the rates; only those that were measured."""
-        low, high = wilson(self.exact, self.num)
-        rates: dict[str, float | int | list[float]] = {
-            "num": self.num,
-            "exact": round(self.exact / self.num, 4),
-            "exact_95": [round(low, 4), round(high, 4)],
-            "cer": round(self.edits / max(1, self.characters), 4),
-        }
-        if self.num_lists:
-            rates["items_f1"] = round(2 * self.shared / max(1, self.named + self.wanted), 4)
-        if self.num_json:
-            rates["json_valid"] = round(self.valid / self.num_json, 4)
-            rates["fields_right"] = round(self.fields_right / max(1, self.fields), 4)
-        return rates
+    def rate(self, language: Language | None = None) -> Rate:
+        """The figure over all answers, or over those in one language."""
+        chosen = [pair for pair, spoken in zip(self.counted, self.languages, strict=True) if language in (None, spoken)]
+        got, of = sum(pair[0] for pair in chosen), sum(pair[1] for pair in chosen)
+        low, high = bootstrap(chosen) if self.measure in RATIOS else wilson(round(got), len(chosen))
+        return Rate(len(chosen), got / of if of else 0.0, low, high)
 
 
-def score(samples: Sequence[Sample], answers: Mapping[tuple[int, int], str]) -> dict[str, object]:
-    """Return rates by skill and language, by scene, and how often a plain question was refused.
-
-    answers are under (sample, pair).
-    """
-    by_skill: defaultdict[str, Score] = defaultdict(Score)
-    by_scene: defaultdict[str, Score] = defaultdict(Score)
-    refusals = {pair.answer for sample in samples for pair in sample.pairs if pair.skill == "refuse"}
-    num_plain = num_refused = 0
-    for scene, pair, said in _each(samples, answers):
-        by_skill[f"{pair.skill} {'zh' if CHINESE.search(pair.question) else 'en'}"].add(pair.answer, said)
-        by_scene[f"{scene}: {pair.skill}"].add(pair.answer, said)
-        if pair.skill != "refuse" and pair.answer not in refusals:
-            num_plain += 1
-            num_refused += said.strip() in refusals
-    return {
-        "samples": len(samples),
-        "by_skill": {name: found.as_dict() for name, found in sorted(by_skill.items())},
-        "by_scene": {name: found.as_dict() for name, found in sorted(by_scene.items())},
-        "false_refusals": round(num_refused / max(1, num_plain), 4),
-    }
+def count(measure: Measure, truth: str, said: str) -> tuple[float, float]:
+    """What one answer adds to the figure: (counted, counted against)."""
+    if measure == "cer":
+        return min(edit_distance(truth, said), len(truth)), len(truth)
+    if measure == "items":
+        wanted, named = Counter(ITEMS.split(truth)), Counter(ITEMS.split(said))
+        return 2 * (wanted & named).total(), wanted.total() + named.total()
+    if measure in ("json", "attributes"):
+        return _count_json(measure == "attributes", truth, said), 1
+    if measure == "close":
+        true, told = _number(truth), _number(said)
+        return float(true is not None and told is not None and abs(told - true) <= 0.05 * abs(true)), 1
+    if measure == "label":
+        return float(ITEMS.split(truth)[0] == ITEMS.split(said)[0]), 1
+    if measure in ("declined", "refused"):
+        return float(REFUSED.search(said) is not None), 1
+    return float((said == truth) != (measure == "invented")), 1
 
 
-def table(report: Mapping[str, object]) -> str:
-    """Return a report as two Markdown tables."""
-    lines = []
-    for part, title in (("by_skill", "skill"), ("by_scene", "scene: skill")):
-        lines += [
-            f"| {title} | answers | exact (95 %) | CER | items F1 | JSON valid | fields right |",
-            "|---" * 7 + "|",
-        ]
-        rows = report[part]
-        assert isinstance(rows, Mapping)
-        for name, rates in rows.items():
-            low, high = rates["exact_95"]
-            rest = [_rate(rates.get(key)) for key in ("items_f1", "json_valid", "fields_right")]
-            exact = f"{100 * rates['exact']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
-            lines.append(f"| {name} | {rates['num']} | {exact} | {rates['cer']:.3f} | {' | '.join(rest)} |")
-        lines.append("")
-    return "\n".join(lines)
+def _count_json(is_strict: bool, truth: str, said: str) -> float:
+    try:
+        told = json.loads(said)
+    except ValueError:
+        return 0.0
+    if not isinstance(told, dict) or set(told) != set(FIELDS):
+        return 0.0
+    true = json.loads(truth)
+    return float(not is_strict or all(told[name] == true[name] for name in FIELDS[:-1]))
 
 
-def failures(samples: Sequence[Sample], answers: Mapping[tuple[int, int], str], limit: int) -> list[dict[str, str]]:
-    """Return wrong answers beside the truth, the first `limit` of each skill."""
-    seen: Counter[str] = Counter()
-    found = []
-    for scene, pair, said in _each(samples, answers):
-        if said.strip() != pair.answer.strip() and seen[pair.skill] < limit:
-            seen[pair.skill] += 1
-            row = {"scene": scene, "skill": pair.skill, "question": pair.question}
-            found.append({**row, "truth": pair.answer, "answer": said})
-    return found
+def _number(text: str) -> float | None:
+    found = NUMBER.search(text)
+    return float(found[0].replace(",", "")) if found else None
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """Return a report's rows as one Markdown table: figure with interval, in each language, and the goal."""
+    lines = ["| measured | answers | result (95 %) | Chinese | English | goal |", "|---" * 6 + "|"]
+    for row in report["rows"]:
+        shown = [_shown(row[language], row["measure"]) for language in ("zh", "en")]
+        goal = f"{'≤' if row['measure'] in LOWER_IS_BETTER else '≥'} {_figure(row['goal'], row['measure'])}"
+        mark = "✓" if is_met(row) else "✗"
+        value, low, high = (_figure(row[name], row["measure"]) for name in ("value", "low", "high"))
+        lines.append(f"| {row['name']} | {row['num']} | {value} ({low}–{high}) | {' | '.join(shown)} | {goal} {mark} |")
+    return "\n".join(lines) + "\n"
+
+
+def is_met(row: Mapping[str, Any]) -> bool:
+    """True when a row's figure reaches its goal."""
+    return bool(row["value"] <= row["goal"] if row["measure"] in LOWER_IS_BETTER else row["value"] >= row["goal"])
+
+
+def _figure(value: float, measure: str) -> str:
+    return f"{value:.3f}" if measure in RATIOS else f"{100 * value:.1f} %"
+
+
+def _shown(rate: Mapping[str, Any], measure: str) -> str:
+    return _figure(rate["value"], measure) if rate["num"] else "–"
 
 
 def edit_distance(one: str, other: str) -> int:
@@ -161,11 +147,12 @@ def wilson(right: int, num: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def _each(samples: Iterable[Sample], answers: Mapping[tuple[int, int], str]) -> Iterator[tuple[str, Pair, str]]:
-    for number, sample in enumerate(samples):
-        for place, pair in enumerate(sample.pairs):
-            yield sample.scene, pair, answers[number, place]
-
-
-def _rate(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else ""
+def bootstrap(counted: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the 95 % interval of a ratio of sums, by drawing the answers again (Efron's percentiles)."""
+    if not counted:
+        return 0.0, 1.0
+    pairs = np.array(counted, float)
+    drawn = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLED, len(pairs)))
+    sums = pairs[drawn].sum(axis=1)
+    low, high = np.quantile(sums[:, 0] / np.maximum(sums[:, 1], 1e-9), (0.025, 0.975))
+    return float(low), float(high)

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report.add_argument("run", type=Path)
     report.add_argument("material", type=Path)
     report.add_argument("out", type=Path)
-    report.add_argument("--samples", type=int, default=600, help="pictures of the validation split; 0: only the shards")
+    report.add_argument("--answers", type=int, default=150, help="answers wanted for each row; 0: only the shards")
     chosen = parser.parse_args(arguments)
     chosen.do(chosen)
 
@@ -74,8 +74,8 @@ def _report(chosen: argparse.Namespace) -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     for path in (*shards.glob("*.safetensors"), chosen.run / LOG):
         shutil.copyfile(path, chosen.out / path.name)
-    if chosen.samples:
-        evaluate_checkpoint(str(shards), chosen.material, chosen.out, num_samples=chosen.samples)
+    if chosen.answers:
+        evaluate_checkpoint(str(shards), chosen.material, chosen.out, num_answers=chosen.answers)
         write_card(chosen.out, chosen.run / LOG, num_parameters(shards))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flashsight.demo.material import Material
 
 Split = Literal["train", "valid"]
+Language = Literal["zh", "en"]
 Skill = Literal["read", "card", "json", "ui", "icon", "photo", "chart", "compare", "refuse"]
 
 PATCH = 14
@@ -34,11 +35,16 @@ BUCKETS: tuple[tuple[tuple[int, int], float], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question and the one answer that is true of what was drawn. The answer speaks the question's language."""
+    """A question and the one answer that is true of what was drawn. The answer speaks the question's language.
+
+    key: what is asked, as `scenes.questions` names it.
+    """
 
     question: str
     answer: str
     skill: Skill
+    key: str = ""
+    language: Language = "zh"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +63,16 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One or two pictures, uint8 [H, W, 3], sides multiples of 28 and equal for both; labels per picture; pairs."""
+    """One or two pictures, uint8 [H, W, 3], sides multiples of 28 and equal for both; labels per picture; pairs.
+
+    traits: what an evaluation tells samples apart by, "named" for a card whose words name the product.
+    """
 
     scene: str
     pictures: tuple[NDArray[np.uint8], ...]
     labels: tuple[Labels, ...]
     pairs: tuple[Pair, ...]
+    traits: frozenset[str] = frozenset()
 
 
 class Scene(Protocol):

@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
 
-Language = Literal["zh", "en"]
+from flashsight.demo.sample import Language
 
 
 @dataclass(frozen=True, slots=True)

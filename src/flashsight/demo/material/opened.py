@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image, ImageFont
 
@@ -88,6 +90,7 @@ class Material:
         except (OSError, ValueError) as error:
             raise ConfigError(f"{folder} holds no demo material; make it with `flashsight demo material`") from error
         self.folder = folder
+        self._seen: frozenset[str] = frozenset()
         self.characters: str = texts["characters"]
         self._terms = tuple(Term(zh, en) for zh, en in texts["strings"])
         self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
@@ -120,7 +123,13 @@ class Material:
 
     def fonts(self, script: str, split: Split) -> list[Font]:
         """The fonts of a script, "zh" (Chinese and ASCII) or "latin" (ASCII only), of a split."""
-        return self._fonts[script, split]
+        return self._fonts[script, "train" if "fonts" in self._seen else split]
+
+    def seeing(self, *aspects: Literal["fonts", "styles"]) -> Material:
+        """The same material that shows training's fonts or drawing styles in validation too, to measure the rest."""
+        other = copy.copy(self)
+        other._seen = frozenset(aspects)
+        return other
 
     def font_pair(self, rng: random.Random, split: Split) -> tuple[Font, Font]:
         """A Chinese font, and the font for ASCII beside it: often the same one."""
@@ -136,6 +145,7 @@ class Material:
 
     def sprite(self, rng: random.Random, concept: int, split: Split) -> Sprite:
         """A drawing of a concept; when validating in a style that training never saw, where there is one."""
+        split = "train" if "styles" in self._seen else split
         numbers = self._by_concept.get((concept, split)) or self._by_concept[concept, "train"]
         return self._sprite(rng.choice(numbers))
 

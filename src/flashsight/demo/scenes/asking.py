@@ -88,6 +88,6 @@ class Facts:
             key=lambda entry: -entry[0],
         )
         return tuple(
-            Pair(ask(rng, fact.key, language, fact.x[language]), fact.answer[language], fact.skill)
+            Pair(ask(rng, fact.key, language, fact.x[language]), fact.answer[language], fact.skill, fact.key, language)
             for _, fact, language in drawn[:count]
         )

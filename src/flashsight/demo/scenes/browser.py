@@ -12,14 +12,13 @@ from PIL import Image
 from flashsight.demo.material import words
 from flashsight.demo.material.opened import Material
 from flashsight.demo.material.opened_pages import RenderedPage, Run
-from flashsight.demo.sample import Sample, Split
+from flashsight.demo.sample import Language, Sample, Split
 from flashsight.demo.scenes.asking import Facts
 from flashsight.demo.scenes.canvas import Canvas, Rgb, Type, pick_type
 from flashsight.demo.scenes.reading import random_text
 from flashsight.demo.scenes.screen_facts import tell_screen
 from flashsight.demo.scenes.screen_words import Button, Field, Row, Screen, an_error
 from flashsight.demo.scenes.screens import Ui
-from flashsight.demo.vocabulary import Language
 
 RETYPED = 0.75  # of the pages of training get other words
 SHRUNK = 0.3  # of the pages are shown a little smaller than they could be
@@ -153,11 +152,14 @@ class Browser:
     """A page of a public UI kit in a real browser's rendering."""
 
     name = "browser"
-    lots: Mapping[Split, tuple[str, ...]] = {"train": ("train",), "valid": ("unseen layout", "unseen kit")}
+
+    def __init__(self, kept: tuple[str, ...] = ("unseen layout", "unseen kit")) -> None:
+        """`kept`: the lots of pages that validation shows."""
+        self._lots: Mapping[Split, tuple[str, ...]] = {"train": ("train",), "valid": kept}
 
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
         """A page of the split's lots; a drawn screen where the material has none that fits."""
-        page = material.pages.pick(rng, self.lots[split], size)
+        page = material.pages.pick(rng, self._lots[split], size)
         if page is None:
             return Ui().draw(rng, material, size, split)
         picture, scale, x, y = _placed(rng, page, size)

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flashsight.demo.material.opened import Material
-from flashsight.demo.sample import Sample, Split
+from flashsight.demo.sample import Language, Sample, Split
 from flashsight.demo.scenes.asking import Facts, listed, same
 from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed, pick_type
 from flashsight.demo.scenes.colours import near, spell
 from flashsight.demo.scenes.goods import Offer, an_offer
 from flashsight.demo.scenes.icons import place
 from flashsight.demo.scenes.paper import backdrop, fade, ink, paper
-from flashsight.demo.vocabulary import COLOURS, Language, Term
+from flashsight.demo.vocabulary import COLOURS, Term
 
 ORDERS = (
     "title price features specs button",
@@ -340,6 +340,12 @@ def tell_offer(facts: Facts, offer: Offer) -> None:
     facts.lack(*lacking, *([] if offer.button else ["buttons"]), weight=0.2)
 
 
+def is_named(offer: Offer) -> bool:
+    """True when the card's words name the product or its category, so that it can be read and need not be seen."""
+    said = (offer.title or "").lower()
+    return offer.says_category or any(offer.concept.name[language].lower() in said for language in ("zh", "en"))
+
+
 class Card:
     """A product card, or now and then a product picture without a word."""
 
@@ -363,4 +369,5 @@ class Card:
         facts = Facts("card")
         tell_offer(facts, offer)
         facts.read(canvas.written(), weight=0.8)
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+        traits = frozenset({"named"} if is_named(offer) else ())
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng), traits)

@@ -9,12 +9,12 @@ from typing import Literal
 
 from flashsight.demo.material import words
 from flashsight.demo.material.opened import Material
-from flashsight.demo.sample import Sample, Split
+from flashsight.demo.sample import Language, Sample, Split
 from flashsight.demo.scenes.asking import Facts, listed, same
 from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed, pick_type
 from flashsight.demo.scenes.colours import near
 from flashsight.demo.scenes.paper import DARKS, LIGHTS, ink
-from flashsight.demo.vocabulary import COLOURS, Language, Term
+from flashsight.demo.vocabulary import COLOURS, Term
 
 Kind = Literal["bars", "rows", "line", "pie"]
 KINDS: dict[Kind, Term] = {

@@ -9,8 +9,9 @@ from PIL import Image
 
 from flashsight.demo.colour_names import BEIGE, BLACK, CYAN, GRAY, ORANGE, PINK, WHITE, YELLOW
 from flashsight.demo.material.opened import Sprite
+from flashsight.demo.sample import Language
 from flashsight.demo.scenes.canvas import Rgb
-from flashsight.demo.vocabulary import COLOURS, Language
+from flashsight.demo.vocabulary import COLOURS
 
 _NEUTRAL = frozenset({BLACK, WHITE, GRAY})
 # How dark the darkest shade of a colour may be beside it: pale ones soon bear another name.

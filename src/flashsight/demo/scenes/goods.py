@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from flashsight.demo.material import words
 from flashsight.demo.material.opened import Material, split_of
-from flashsight.demo.sample import Split
+from flashsight.demo.sample import Language, Split
 from flashsight.demo.scenes.canvas import Rgb
 from flashsight.demo.scenes.icons import Drawn, drawing
-from flashsight.demo.vocabulary import COLOURS, CONCEPTS, GOODS, MATERIALS_BY_CATEGORY, Concept, Language, Term
+from flashsight.demo.vocabulary import COLOURS, CONCEPTS, GOODS, MATERIALS_BY_CATEGORY, Concept, Term
 
 SOLD = tuple(concept for concept in CONCEPTS if concept.category.zh in GOODS)
 BUY = tuple(term for term in words.CONFIRM if term.en in ("Buy", "Buy now", "Add to cart", "Pay now", "Book"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from flashsight.demo.vocabulary import Language
+from flashsight.demo.sample import Language
 
 _TEXT = """
 describe: 请描述这张图片的内容 / 描述一下这张图片 / 图里有什么? / 这张图片展示了什么? / 请介绍图片内容。 / 简单描述图片 // Describe this picture / What is in this picture? / Describe the image. / What does this image show? / Please describe what you see.

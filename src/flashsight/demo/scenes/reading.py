@@ -52,6 +52,13 @@ class Reading:
 
     name = "reading"
 
+    def __init__(self, sizes: tuple[int, int] | None = None) -> None:
+        """`sizes`: the smallest and the largest text in pixels; by default many sizes."""
+        self._sizes = sizes
+
+    def _size(self, rng: random.Random) -> int:
+        return rng.randint(*self._sizes) if self._sizes else text_size(rng)
+
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
         """Lines that hold at most one of LIMITS characters together."""
         ground = paper(rng, 0.25) if rng.random() < 0.85 else any_colour(rng)
@@ -61,7 +68,7 @@ class Reading:
             canvas.picture.paste(ground, (0, 0, canvas.width, canvas.height))
         elif rng.random() < 0.3:
             backdrop(rng, canvas, ground)
-        lines = self._write(rng, canvas, material, split, pick_type(rng, material, split, text_size(rng)), ground)
+        lines = self._write(rng, canvas, material, split, pick_type(rng, material, split, self._size(rng)), ground)
         facts = Facts("read")
         text = Term("\n".join(lines), "\n".join(lines))
         if len(text.zh) <= MAX_READ:
@@ -117,5 +124,5 @@ class Reading:
             if rng.random() < 0.12 and limit < LIMITS[-1]:
                 break
             if rng.random() < 0.1:
-                type = pick_type(rng, material, split, text_size(rng))
+                type = pick_type(rng, material, split, self._size(rng))
         return lines

@@ -57,7 +57,8 @@ class Nothing:
         facts = Facts("refuse")
         for key in ASKED:
             facts.add(key, (BLANK, NOISE, BLURRED)[roll], weight=3 if key in ("describe", "what") else 1)
-        return Sample(self.name, (pixels,), (labels,), facts.pairs(rng))
+        traits = frozenset({("blank", "noise", "blurred")[roll]})
+        return Sample(self.name, (pixels,), (labels,), facts.pairs(rng), traits)
 
     def _noise(self, rng: random.Random, size: tuple[int, int]) -> np.ndarray:
         """Grains of one to twelve pixels, coloured or grey."""

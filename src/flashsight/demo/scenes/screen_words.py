@@ -8,8 +8,8 @@ from typing import Literal
 
 from flashsight.demo.material import words
 from flashsight.demo.material.opened import Material, split_of
-from flashsight.demo.sample import Split
-from flashsight.demo.vocabulary import Language, Term
+from flashsight.demo.sample import Language, Split
+from flashsight.demo.vocabulary import Term
 
 Kind = Literal["dialog", "form", "list", "result", "sheet", "page", "banner", "toast"]
 KINDS: dict[Kind, Term] = {

@@ -1,0 +1,55 @@
+"""Shows what nano gets wrong: a page of small pictures with question, truth and answer. Knows no model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from flashsight.demo.suite import Case
+
+PAGE, PICTURES = "nano-failures.md", "nano-failures"
+EACH = 2  # of every row
+SIDE = 300  # pixels
+
+HEAD = """\
+# What nano gets wrong
+
+The first wrong answers of each row of `flashsight demo evaluate`, which writes this page; rates: see the model card.
+Every picture was drawn or rendered for validation. 评测中每一项最先出现的错误答案,未经挑选。
+"""
+
+
+def write_gallery(out: Path, cases: Sequence[Case], wrong: Sequence[Mapping[str, Any]]) -> Path:
+    """Write PAGE and its pictures (WebP, at most SIDE pixels) into a folder; `wrong` as `suite.failures` gives it."""
+    folder = out / PICTURES
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.webp"):
+        old.unlink()
+    seen: Counter[str] = Counter()
+    lines = [HEAD]
+    for failure in wrong:
+        row = failure["row"]
+        if seen[row] == EACH:
+            continue
+        if not seen[row]:
+            lines.append(f"\n## {row}\n")
+        seen[row] += 1
+        for place, pixels in enumerate(cases[failure["case"]].sample.pictures):
+            name = f"{failure['case']:04}-{place}.webp"
+            picture = Image.fromarray(pixels)
+            picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+            picture.save(folder / name, "WEBP", quality=60, method=6)
+            lines.append(f"![{_cell(failure['question'])}]({PICTURES}/{name})")
+        lines.append("\n| asked | true | said |\n|---|---|---|")
+        lines.append("| " + " | ".join(_cell(failure[name]) for name in ("question", "truth", "answer")) + " |\n")
+    path = out / PAGE
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ⏎ ").replace("[", "(").replace("]", ")")
