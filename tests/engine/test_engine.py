@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from flashsight.core.errors import NotReady, Overloaded, PromptTooLong
 from flashsight.core.types import ModelInput, TokenEvent, TokenSampling
 from flashsight.engine.publish import Outbox, Ticket
 from flashsight.engine.sequence import SequenceId
+from flashsight.engine.trace import Trace
 
 # --- walking away ------------------------------------------------------------------------------------------------
 
@@ -281,3 +283,14 @@ async def test_an_idle_engine_sleeps_and_checks_its_books_once(
     for _ in range(20):
         await asyncio.sleep(0.005)
     assert counts == {"plan": planned, "check": 1}
+
+
+async def test_a_trace_tells_every_piece_of_one_request_in_order(make_rig: MakeRig, tiny_reference: Any) -> None:
+    rig, trace = make_rig(), Trace(clock=time.monotonic)
+    rig.engine.record(trace)
+    await rig.answer(model_input(PICTURE, tiny_reference), greedy(tiny_reference, 4))
+    rig.engine.record(None)
+    await rig.answer(model_input(TEXT, tiny_reference), greedy(tiny_reference, 4))
+    assert [event.lane for event in trace.events] == ["decode", "encode", "prefill", "step", "step", "step"]
+    ends = [moment for event in trace.events for moment in (event.started_at, event.ended_at)]
+    assert ends == sorted(ends)

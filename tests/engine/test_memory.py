@@ -14,6 +14,7 @@ from flashsight.core.config import EngineConfig, MediaConfig
 from flashsight.core.errors import ConfigError
 from flashsight.engine.device import DeviceMemory, _host_memory, measure_memory
 from flashsight.engine.memory import LargestPicture, MemoryPlan, plan_memory
+from flashsight.engine.usage import MemoryUse, measure_use
 from flashsight.models.door import ModelShape
 
 GIB = 1 << 30
@@ -160,3 +161,14 @@ def test_weights_that_are_loaded_already_count_as_free() -> None:
     assert memory.kind == "cpu"
     assert memory.free_bytes > 1 << 40
     assert memory.total_bytes > 0
+
+
+def test_a_plan_is_held_against_what_the_device_counts() -> None:
+    plan = plan_of(FLASH, 139, FLASH_BYTES)
+    here = measure_use(torch.device("cpu"))
+    assert here.process_bytes > 50 << 20
+    assert plan.held_against(here) == {"process_bytes": here.process_bytes}
+    on_gpu = MemoryUse(process_bytes=1, allocated_bytes=5, peak_allocated_bytes=plan.used_bytes + 7, reserved_bytes=9)
+    assert plan.held_against(on_gpu)["over_plan_bytes"] == 7
+    within = MemoryUse(process_bytes=1, peak_allocated_bytes=plan.used_bytes)
+    assert plan.held_against(within)["over_plan_bytes"] == 0

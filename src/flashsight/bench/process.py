@@ -10,11 +10,13 @@ import io
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx2
 import numpy as np
@@ -28,7 +30,7 @@ from flashsight.service.upstream import UpstreamBackend
 LARGE_PICTURE = (4000, 3000)
 """(width, height) in pixels: 12 megapixels, as phones take them."""
 
-READY_SECONDS = 120.0
+READY_SECONDS = 600.0
 PROBE_SECONDS = 0.02
 
 
@@ -52,17 +54,17 @@ async def measure_service(arguments: Sequence[str], *, model: str, num_pictures:
 
     Raises ConfigError with the end of the service's log if it does not get ready.
     """
-    async with _service(arguments) as (child, url, ready_seconds):
-        ready_bytes = _memory(child.pid, "VmRSS")
+    async with started_service(arguments) as service:
+        ready_bytes = service.memory("VmRSS")
         pictures = [large_jpeg(seed) for seed in range(num_pictures)]
-        async with UpstreamBackend(url, model=model) as backend:
+        async with UpstreamBackend(service.url, model=model) as backend:
             target = ServiceTarget(backend)
             work = asyncio.gather(*(_ask(target, picture) for picture in pictures))
-            probes = await _probe_while(url, work)
+            probes = await _probe_while(service.url, work)
         return ServiceFigures(
-            ready_seconds=ready_seconds,
+            ready_seconds=service.ready_seconds,
             ready_bytes=ready_bytes,
-            peak_bytes=_memory(child.pid, "VmHWM"),
+            peak_bytes=service.memory("VmHWM"),
             num_pictures=num_pictures,
             num_answered=sum(work.result()),
             num_probes=len(probes),
@@ -80,32 +82,51 @@ def large_jpeg(seed: int) -> bytes:
     return stream.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class StartedService:
+    """A child that answers at `url`, ready_seconds after its process was started."""
+
+    pid: int
+    url: str
+    ready_seconds: float
+
+    def memory(self, name: str) -> int:
+        """Bytes that the system counts for it: VmRSS now, VmHWM at its peak. Raises ConfigError if it does not."""
+        return _memory(self.pid, name)
+
+
 @asynccontextmanager
-async def _service(arguments: Sequence[str]) -> AsyncIterator[tuple[subprocess.Popen[bytes], str, float]]:
+async def started_service(arguments: Sequence[str]) -> AsyncIterator[StartedService]:
+    """Start `flashsight serve ARGUMENTS` on a free port of this machine, wait until it is ready; end it afterwards.
+
+    Raises ConfigError with the end of its log if it does not get ready.
+    """
     port = _free_port()
     command = [sys.executable, "-m", "flashsight", "serve", "--host", "127.0.0.1", "--port", str(port), *arguments]
-    start = time.perf_counter()
-    child = await asyncio.to_thread(_start, command)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        await _wait_until_ready(child, url)
-        yield child, url, time.perf_counter() - start
-    finally:
-        child.terminate()
-        await asyncio.to_thread(child.communicate)
+    with tempfile.TemporaryFile() as log:  # a pipe that nobody reads would stop the child when it is full
+        start = time.perf_counter()
+        child = await asyncio.to_thread(_start, command, log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            await _wait_until_ready(child, url, log)
+            yield StartedService(child.pid, url, time.perf_counter() - start)
+        finally:
+            child.terminate()
+            await asyncio.to_thread(child.wait)
 
 
-def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     # The arguments are this process's own settings; no shell reads them.
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)  # noqa: S603
 
 
-async def _wait_until_ready(child: subprocess.Popen[bytes], url: str) -> None:
+async def _wait_until_ready(child: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     async with httpx2.AsyncClient(timeout=5) as client:
         give_up_at = time.perf_counter() + READY_SECONDS
         while time.perf_counter() < give_up_at:
             if child.poll() is not None:
-                said = child.stderr.read().decode(errors="replace")[-800:] if child.stderr else ""
+                log.seek(0)
+                said = log.read().decode(errors="replace")[-800:]
                 raise ConfigError(f"the service ended while starting: {said}")
             try:
                 if (await client.get(f"{url}/ready")).status_code == 200:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flashsight.cli.ask import refuse_pointless
+from flashsight.cli.bench_gpu import agree, gpu, soak, timeline
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.settings import Effective, flag_of
@@ -25,6 +26,9 @@ SETTINGS_OF_A_RUN = settings_of("model", "engine", "media")
 bench = typer.Typer(
     name="bench", help="Measure answers, alone and beside a peer. 测速,也与别家对比。", no_args_is_help=True
 )
+
+for _command in (gpu, agree, soak, timeline):
+    bench.command()(_command)
 
 Size = Annotated[int, typer.Option(metavar="PIXELS", min=28, help="side of the square pictures")]
 Tokens = Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="tokens of every answer")]

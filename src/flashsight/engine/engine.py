@@ -24,6 +24,7 @@ from flashsight.engine.runner import Runner, step_back, tune_process
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, Sequence, SequenceId
+from flashsight.engine.trace import Trace
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,10 @@ class Engine:
     def snapshot(self) -> EngineSnapshot:
         """Counts for metrics, as of the last step that ended a sequence or found nothing to do. Never waits."""
         return self._loop.snapshot
+
+    def record(self, trace: Trace | None) -> None:
+        """Tell this trace, or none any more, of every piece of work from now on."""
+        self._loop.trace = trace
 
     def start(self) -> None:
         """Start the thread and wait until it has run the model once, so that no user pays for the first time.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -25,6 +26,7 @@ from flashsight.engine.sampler import Sampled, Sampler
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, SequenceId
 from flashsight.engine.sequence import Sequence as TokenSequence
+from flashsight.engine.trace import Lane, Trace
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,8 @@ class Loop:
         self._requests: dict[SequenceId, Request] = {}
         self._decoding: dict[PictureKey, Future[None]] = {}
         self._outbox = Outbox()
+        self.trace: Trace | None = None
+        """Told of every piece of work, where somebody looks."""
         self._checked_at = clock()
         self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
         self.snapshot = self._count()
@@ -192,6 +196,8 @@ class Loop:
         if decoded.error is not None:
             self._fail_picture(decoded.key, decoded.error)
             return
+        if self.trace is not None:
+            self.trace.add("decode", "a picture", decoded.started_at, decoded.ended_at)
         for sequence in self._scheduler.waiting_for(decoded.key):
             self._requests[sequence.id].decoded_between(decoded.started_at, decoded.ended_at)
         self._scheduler.picture_decoded(decoded.key, decoded.outcome)
@@ -204,7 +210,8 @@ class Loop:
         started_at = self._clock()
         pictures = [encode.picture for encode in encodes]
         try:
-            features = self._runner.encode(pictures, [_pixels(encode) for encode in encodes])
+            with self._timing("encode", f"{len(pictures)} pictures"):
+                features = self._runner.encode(pictures, [_pixels(encode) for encode in encodes])
         except Exception:
             waiting = {s.id: s for picture in pictures for s in self._scheduler.waiting_for(picture.key)}
             self._fault(waiting.values(), "an encoder step")
@@ -225,8 +232,10 @@ class Loop:
             return
         started_at = self._clock()
         asking = [self._requests[chunk.sequence.id] for chunk in chunks if chunk.samples]
+        is_prefill = len(chunks) > plan.num_decodes
         try:
-            sampled = self._run(chunks, asking)
+            with self._timing("prefill" if is_prefill else "step", f"{plan.num_tokens} tokens"):
+                sampled = self._run(chunks, asking)
         except Exception:
             self._fault([chunk.sequence for chunk in chunks], "a step")
             return
@@ -236,6 +245,9 @@ class Loop:
         self._num_computed += plan.num_tokens
         self._num_sampled += len(sampled.tokens)
         self._finish_step(plan, asking, sampled, now)
+
+    def _timing(self, lane: Lane, note: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.trace is None else self.trace.timing(lane, note)
 
     def _run(self, chunks: Sequence[Chunk], asking: Sequence[Request]) -> Sampled:
         logits_NV = self._runner.logits(chunks, self._features_of)

@@ -17,6 +17,7 @@ from flashsight.core.config import MIB, EngineConfig, MediaConfig
 from flashsight.core.errors import ConfigError
 from flashsight.engine.device import DeviceMemory
 from flashsight.engine.plan import Limits
+from flashsight.engine.usage import MemoryUse
 
 if TYPE_CHECKING:
     from flashsight.models.door import ModelShape
@@ -86,6 +87,13 @@ class MemoryPlan:
         if num_tokens > self.limits.context_tokens:
             return 0
         return min(self.limits.max_sequences, self.num_blocks // -(-num_tokens // self.block_size))
+
+    def held_against(self, use: MemoryUse) -> dict[str, int]:
+        """What is in use and, on a GPU, by how much torch's peak went over the plan (0: it never did)."""
+        counted = {name: value for name, value in asdict(use).items() if value is not None}
+        if use.peak_allocated_bytes is not None:
+            counted["over_plan_bytes"] = max(0, use.peak_allocated_bytes - self.used_bytes)
+        return counted
 
     def as_table(self) -> list[tuple[str, str]]:
         """Rows (what, how much) for a person."""

@@ -18,6 +18,7 @@ from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.scheduler import Scheduler
+from flashsight.engine.usage import measure_use
 from flashsight.models.attention.layout import KVCache
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.loading import LoadedModel, checkpoint_folder, load_model
@@ -44,6 +45,11 @@ class LocalParts:
     engine: Engine
     plan: MemoryPlan
     backend: LocalBackend
+
+    def plan_now(self) -> dict[str, object]:
+        """The plan for a machine, with what is in use at this moment."""
+        use = measure_use(self.loaded.device)
+        return self.plan.as_dict() | {"use": self.plan.held_against(use)}
 
 
 def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalParts:

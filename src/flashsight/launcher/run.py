@@ -162,7 +162,7 @@ class _Loader:
         self._readiness.open(
             Serving(
                 chat=chat,
-                plan=parts.plan.as_dict,
+                plan=parts.plan_now,
                 snapshot=lambda: parts.engine.snapshot().numbers(),
                 library=library,
                 pace=pace,

@@ -143,10 +143,16 @@ class _EngineNumbers(Collector):
         if serving is None:
             return
         planned = GaugeMetricFamily("flashsight_plan_bytes", "Planned memory by part.", labels=["part"])
-        for name, value in _numbers(plain(serving.plan())):
+        plan = plain(serving.plan())
+        use = plan.pop("use", {})
+        for name, value in _numbers(plan):
             if name.endswith("_bytes"):
                 planned.add_metric([name.removesuffix("_bytes")], value)
         yield planned
+        used = GaugeMetricFamily("flashsight_used_bytes", "Memory as device and system count it.", labels=["of"])
+        for name, value in _numbers(use):
+            used.add_metric([name.removesuffix("_bytes")], value)
+        yield used
         for name, value in serving.library.numbers.items() if serving.library is not None else ():
             yield GaugeMetricFamily(f"flashsight_{name}", "Uploaded files kept now.", value=value)
         for name, value in _numbers(plain(serving.snapshot())):

@@ -1,0 +1,45 @@
+"""Runs one request through the engine of this process and keeps what the engine did when. Draws nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from flashsight.bench.pictures import PictureSource
+from flashsight.bench.suite import PROMPT
+from flashsight.bench.targets import ServiceTarget
+from flashsight.engine.trace import Event, Trace
+
+if TYPE_CHECKING:
+    from flashsight.engine.engine import Engine
+    from flashsight.service.local import LocalBackend
+
+WARM_UPS = 3
+
+
+async def trace_request(
+    engine: Engine, backend: LocalBackend, *, size: int, num_tokens: int, seed: int, is_cuda: bool = False
+) -> list[Event]:
+    """Ask about one new picture of size x size pixels and return the engine's events in the order of their start.
+
+    A few other pictures go first, so that nothing is made for the first time.
+    """
+    source, target = PictureSource(size, seed=seed), ServiceTarget(backend)
+    for _ in range(WARM_UPS):
+        await target.answer(source.next(), PROMPT, min(num_tokens, 8))
+    picture = source.next()
+    trace = Trace(clock=time.monotonic, wait=_finish if is_cuda else lambda: None)
+    engine.record(trace)
+    started_at = time.monotonic()
+    measured = await target.answer(picture, PROMPT, num_tokens)
+    engine.record(None)
+    trace.add("request", "request to first token", started_at, started_at + measured.first_seconds)
+    ended_at = started_at + measured.total_seconds
+    trace.add("request", "the other tokens", started_at + measured.first_seconds, ended_at)
+    return sorted(trace.events, key=lambda event: event.started_at)
+
+
+def _finish() -> None:
+    import torch
+
+    torch.cuda.synchronize()
