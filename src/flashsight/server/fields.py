@@ -39,7 +39,10 @@ FIELDS: dict[str, ProtocolField] = {
     "logit_bias": ProtocolField("honoured", "token id to -100 … 100"),
     "logprobs": ProtocolField("honoured", "of the answer's tokens, not of the thinking's"),
     "top_logprobs": ProtocolField("honoured", "0 to 20; needs logprobs"),
-    "response_format": ProtocolField("honoured", "json_schema is always strict: the answer cannot be invalid"),
+    "response_format": ProtocolField(
+        "honoured",
+        "json_schema is always strict: the answer cannot be invalid, only cut where max_tokens or stop ends it",
+    ),
     "reasoning_effort": ProtocolField("honoured", "none and minimal: no thinking; every other: thinking, of one depth"),
     "user": ProtocolField("honoured", "written to the request's log line, nothing else"),
     "safety_identifier": ProtocolField("honoured", "as user, and goes before it"),

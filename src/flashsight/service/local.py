@@ -145,17 +145,18 @@ class LocalBackend:
             raise
 
     def _room(self, num_prompt: int, max_tokens: int | None) -> int:
+        """Return how long the answer may be. The words are OpenAI's: clients tell this error by them."""
         room = self.context_tokens - num_prompt
         if room < 1:
             raise PromptTooLong(
-                f"the prompt has {num_prompt} tokens, the limit is {self.context_tokens - 1}; "
+                f"the prompt has {num_prompt} tokens, this model's maximum context length is {self.context_tokens}; "
                 "send fewer or smaller pictures, ask for less detail of them, or write a shorter text",
                 param="messages",
             )
         if max_tokens is not None and max_tokens > room:
             raise PromptTooLong(
-                f"the prompt has {num_prompt} tokens and max_tokens asks for {max_tokens} more, the limit of both is "
-                f"{self.context_tokens}; ask for at most {room}",
+                f"the prompt has {num_prompt} tokens and max_tokens asks for {max_tokens} more, this model's maximum "
+                f"context length is {self.context_tokens}; ask for at most {room}",
                 param="max_tokens",
             )
         return room if max_tokens is None else max_tokens
