@@ -9,7 +9,9 @@ from flashsight.core.types import Constraint, JsonConstraint
 from flashsight.presets import load_presets
 from tests.ui.conftest import Visit
 from tests.ui.house import PageHouse
+from tests.ui.pictures import choose, file
 from tests.ui.test_answer import ask, outline
+from tests.ui.test_looks import _SHIFTS
 
 pytestmark = pytest.mark.browser
 PRESETS = load_presets()
@@ -66,3 +68,55 @@ def test_a_server_without_scenes_shows_no_chips(visit: Visit, house: PageHouse):
     page.goto(house.base)
     expect(page.locator("#dot")).to_have_attribute("data-state", "ready")
     expect(page.locator("#scenes")).to_be_hidden()
+
+
+def test_where_nothing_can_be_stored_a_chip_still_lends_its_schema(visit: Visit, house: PageHouse):
+    page = visit(house, path="/health")
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });"
+    )
+    page.goto(house.base)
+    page.get_by_role("button", name="商品", exact=True).click()
+    expect(page.locator("#scenes [aria-pressed=true]")).to_have_text("商品")
+    ask(page)
+    sent = constraint(house)
+    assert isinstance(sent, JsonConstraint)
+    assert sent.schema == PRESETS["product"].schema
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_eight_chips_take_two_rows_and_pressing_one_moves_nothing(visit: Visit, house: PageHouse, locale: str):
+    page = visit(house, locale=locale)
+    chips = page.locator("#scenes button")
+    expect(chips).to_have_count(8)
+    chips.nth(2).click()
+    assert len({chip.bounding_box()["y"] for chip in chips.all()}) == 2  # type: ignore[index]
+    assert chips.evaluate_all("chips => chips.filter((chip) => chip.scrollWidth > chip.clientWidth)") == []
+    page.evaluate(_SHIFTS)
+    chips.nth(7).click()
+    expect(chips.nth(7)).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.shifts") == []
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_every_scene_has_an_example_picture_one_press_away(visit: Visit, house: PageHouse, locale: str):
+    page = visit(house, locale=locale)
+    pictures = page.locator("#pictures img")
+    for name, preset in PRESETS.items():
+        title = preset.title.zh if locale == "zh-CN" else preset.title.en
+        page.get_by_role("button", name=title, exact=True).click()
+        page.click("#example")
+        expect(pictures).to_have_count(2 if name == "difference" else 1)
+        expect(page.locator("#pictures .name").first).to_contain_text(f"{name}")
+
+
+def test_an_example_leaves_a_persons_own_pictures_alone(page: Page, house: PageHouse):
+    choose(page, file("own.png"))
+    page.click("#example")
+    expect(page.locator("#pictures img")).to_have_count(2)
+    page.get_by_role("button", name="安全", exact=True).click()
+    page.click("#example")
+    expect(page.locator("#pictures .name")).to_have_text(["1 · own.png", "2 · safety.png"])
+    ask(page)
+    assert outline(house.backend.asked[-1][0])[0][1] == 2

@@ -8,11 +8,17 @@ function guarded(act) {
   }
 }
 
+// What storage refuses (blocked, full) is remembered until the page is left.
+const memory = new Map();
+
 /** The text kept under a name, or null. */
-export const kept = (name) => guarded(() => localStorage.getItem(name));
+export const kept = (name) => (memory.has(name) ? memory.get(name) : guarded(() => localStorage.getItem(name)));
 
 /** Keeps a text across reloads; null forgets it. */
-export const keep = (name, value) => guarded(() => (value === null ? localStorage.removeItem(name) : localStorage.setItem(name, value)));
+export function keep(name, value) {
+  memory.set(name, value);
+  guarded(() => (value === null ? localStorage.removeItem(name) : localStorage.setItem(name, value)));
+}
 
 let key = guarded(() => sessionStorage.getItem("key")) ?? "";
 
@@ -27,6 +33,7 @@ export function keepKey(value) {
 /** Removes everything that the page ever kept. */
 export function forgetAll() {
   key = "";
+  memory.clear();
   guarded(() => localStorage.clear());
   guarded(() => sessionStorage.clear());
 }

@@ -9,7 +9,7 @@ import { asJson, asMarkdown, save } from "./download.js";
 import { currentKey, keep, kept } from "./keep.js";
 import { connectKeys } from "./keys.js";
 import { connectMenus } from "./menus.js";
-import { bringBack, clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures, showAgain } from "./pictures.js";
+import { addFiles, bringBack, clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures, showAgain } from "./pictures.js";
 import { troubleOf } from "./refusals.js";
 import { connectScenes, currentScene, leaveScene, lentBy, loadScenes, redrawScenes } from "./scenes.js";
 import { connectSettings, currentSettings, openSettings } from "./settings.js";
@@ -267,7 +267,13 @@ connectPictures({
   onRefusal: (error) => trouble(() => troubleOf(error)),
 });
 connectConversation({ onChoose: (turn) => { if (!running) show(turn); }, onEdit: edit });
-connectScenes({ onFill: write });
+connectScenes({
+  onFill: write,
+  onExample: (files, isEarlier) => {
+    clearPictures(isEarlier);
+    addFiles(files);
+  },
+});
 connectMenus();
 connectButtons();
 connectKeys({ onAsk: submit, onStop: () => running?.abort() });

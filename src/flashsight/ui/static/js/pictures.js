@@ -19,9 +19,11 @@ export const currentPictures = () => [...pictures];
 /** Resolves once every picture that came in so far has been read. */
 export const picturesRead = () => reading;
 
-/** Removes every picture. */
-export function clearPictures() {
-  pictures.splice(0).forEach(release);
+/** Removes every picture, or those that `which` is true of. */
+export function clearPictures(which = () => true) {
+  const leaving = pictures.filter(which);
+  pictures.splice(0, pictures.length, ...pictures.filter((picture) => !leaving.includes(picture)));
+  leaving.forEach(release);
   draw();
 }
 

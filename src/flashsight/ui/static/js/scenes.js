@@ -1,11 +1,25 @@
 // The scene chips under the question: a pressed one has filled in its prompt, and lends requests its schema and sampling.
 import { presets } from "./api.js";
 import { currentKey, keep, kept } from "./keep.js";
-import { currentLanguage } from "./words.js";
+import { currentLanguage, words } from "./words.js";
+
+// Example pictures of the package's scenes; where a picture is mostly text there is one for each language.
+const EXAMPLES = {
+  ticket: { zh: ["ticket-zh.png"], en: ["ticket-en.png"] },
+  homework: ["homework.png"],
+  inspection: ["inspection.png"],
+  product: { zh: ["product-zh.png"], en: ["product-en.png"] },
+  safety: ["safety.png"],
+  screen: { zh: ["screen-zh.png"], en: ["screen-en.png"] },
+  difference: ["difference-1.png", "difference-2.png"],
+  moderation: ["moderation.png"],
+};
+const OF_NO_SCENE = "product";
 
 const element = (id) => document.getElementById(id);
 let scenes = [];
 let fill = () => {};
+let bring = () => {};
 
 /** The scene whose chip is pressed, or null. */
 export const currentScene = () => scenes.find((scene) => scene.name === kept("scene")) ?? null;
@@ -35,8 +49,23 @@ function toggle(scene) {
   fill(scene.prompt[currentLanguage()]);
 }
 
+function examplesNow() {
+  const found = EXAMPLES[currentScene()?.name ?? OF_NO_SCENE];
+  return found?.[currentLanguage()] ?? found ?? null;
+}
+
+async function showExample() {
+  const names = examplesNow();
+  const files = await Promise.all(names.map(async (name) => new File([await (await fetch(`examples/${name}`)).blob()], name, { type: "image/png" })));
+  bring(files, (picture) => isExample(picture.name));
+}
+
+const isExample = (name) => Object.values(EXAMPLES).flatMap((found) => (Array.isArray(found) ? found : Object.values(found).flat())).includes(name);
+
 function draw() {
   const language = currentLanguage();
+  element("scene-hint").textContent = currentScene()?.hint[language] ?? words("scenes.none");
+  element("example").hidden = examplesNow() === null;
   for (const [index, button] of [...element("scenes").children].entries()) {
     button.textContent = scenes[index].title[language];
     button.title = scenes[index].hint[language];
@@ -64,8 +93,10 @@ export async function loadScenes() {
   draw();
 }
 
-/** Calls onFill(text) with the question of a chip that is pressed. */
-export function connectScenes({ onFill }) {
+/** Calls onFill(text) with the question of a chip that is pressed, onExample(files, isEarlier) with its pictures. */
+export function connectScenes({ onFill, onExample }) {
   fill = onFill;
+  bring = onExample;
+  element("example").addEventListener("click", showExample);
   loadScenes();
 }
