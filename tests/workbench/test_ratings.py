@@ -79,17 +79,20 @@ def test_taking_everything_back_by_hand_leaves_no_rating(run: Run):
 
 
 def test_many_raters_write_at_once_and_no_line_is_lost(run: Run):
-    store = store_of(run)
+    store, counted = store_of(run), dict[str, int]()
 
     def rate(rater: str) -> None:
         for at in range(10):
             say(store, Said(score=1 + at % 5), item=f"{at}", rater=rater)
+            counted[rater] = len(store.current(rater))
 
     threads = [threading.Thread(target=rate, args=(f"{at:016x}",)) for at in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert set(counted.values()) == {10}
+    assert len(counted) == 6
     assert len(read_ratings(run)) == 60
     assert [row.number for row in store.history()] == list(range(1, 61))
 

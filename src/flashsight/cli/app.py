@@ -22,6 +22,7 @@ from flashsight.cli.reference import reference
 from flashsight.cli.serve import serve
 from flashsight.cli.settings import config
 from flashsight.cli.terminal import EXIT_INTERRUPTED, exit_status, show_error
+from flashsight.cli.workbench import workbench
 from flashsight.core.errors import FlashSightError
 
 app = typer.Typer(
@@ -59,6 +60,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(claims)
 app.command()(doubt)
+app.command()(workbench)
 app.add_typer(bench)
 app.add_typer(demo)
 app.command(hidden=True)(reference)

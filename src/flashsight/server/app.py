@@ -95,7 +95,7 @@ def build_app(
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
-    _handle_errors(app)
+    handle_errors(app)
     _describe(app)
     metrics.watch(readiness)
     # The last one added is the outermost.
@@ -119,7 +119,9 @@ def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
     )
 
 
-def _handle_errors(app: FastAPI) -> None:
+def handle_errors(app: FastAPI) -> None:
+    """Answer every error in OpenAI's shape, the framework's own ones too."""
+
     async def ours(request: Request, error: Exception) -> Response:
         return error_response(error)
 

@@ -67,7 +67,7 @@ class Comparison:
 
 def compare(first: Run, second: Run, rules: Rules, gold: GoldTable | None = None) -> Comparison:
     """Compare two runs over the pictures that both have. Raises RunError for different schemas or no shared picture."""
-    _refuse_other_schema(first, second)
+    refuse_other_schema(first, second)
     results = tuple({result.id: result for result in run.results()} for run in (first, second))
     shared = [one for one in results[0] if one in results[1]]
     if not shared:
@@ -101,7 +101,8 @@ def prompt_difference(before: str, after: str) -> tuple[str, ...]:
     return tuple(lines)[2:]
 
 
-def _refuse_other_schema(first: Run, second: Run) -> None:
+def refuse_other_schema(first: Run, second: Run) -> None:
+    """Raise RunError for runs whose answers have other fields."""
     if first.manifest.schema_sha256 == second.manifest.schema_sha256:
         return
     names = [set(fields_of(run.manifest)) for run in (first, second)]

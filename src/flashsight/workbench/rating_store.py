@@ -118,6 +118,15 @@ class RatingStore:
             ).fetchone()
         return bool(found[0])
 
+    def sides(self, second: str, rater: str) -> dict[str, bool]:
+        """Whether this rater sees the two rounds swapped, for each item that he has seen."""
+        with self._reading() as book:
+            rows = book.execute(
+                "SELECT item, is_swapped FROM side WHERE run = ? AND second = ? AND rater = ?",
+                (self.run, second, rater),
+            ).fetchall()
+        return {item: bool(is_swapped) for item, is_swapped in rows}
+
     def choose(self, second: str, item: str, rater: str, chosen: Chosen | None) -> None:
         """Keep which of two rounds a rater prefers for an item; None takes it back."""
         with self._writing() as book:
@@ -138,14 +147,16 @@ class RatingStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        if not self.file.exists():
-            with closing(sqlite3.connect(":memory:")) as empty:
-                empty.executescript(_TABLES)
-                yield empty
-            return
-        with self._told(), closing(self._open("ro")) as book:
-            self._check(book)
-            yield book
+        if self.file.exists():
+            with self._told(), closing(self._open("rw")) as book:
+                book.execute("BEGIN")
+                if not _is_empty(book):  # else another process is about to say the first word
+                    self._check(book)
+                    yield book
+                    return
+        with closing(sqlite3.connect(":memory:")) as nothing:
+            _make(nothing)
+            yield nothing
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -153,7 +164,7 @@ class RatingStore:
             _share(book)
             book.execute("BEGIN IMMEDIATE")
             try:
-                if not book.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                if _is_empty(book):
                     _make(book)
                 self._check(book)
                 yield book
@@ -164,9 +175,9 @@ class RatingStore:
                 raise
 
     def _open(self, mode: str) -> sqlite3.Connection:
+        if mode == "rw" and not os.access(self.file.parent, os.W_OK):
+            mode = "ro&immutable=1"  # nobody can write there, SQLite's own notes included
         address = f"{self.file.absolute().as_uri()}?mode={mode}"
-        if mode == "ro" and not os.access(self.file.parent, os.W_OK):
-            address += "&immutable=1"  # nobody can write there, SQLite's own notes included
         return sqlite3.connect(address, uri=True, timeout=PATIENCE_SECONDS, isolation_level=None)
 
     def _check(self, book: sqlite3.Connection) -> None:
@@ -212,6 +223,10 @@ def _share(book: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
                 raise
             time.sleep(0.01)
+
+
+def _is_empty(book: sqlite3.Connection) -> bool:
+    return not book.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
 
 def _make(book: sqlite3.Connection) -> None:

@@ -1,0 +1,20 @@
+// Every sentence of the rating page in English. "error.CODE" stands for a refusal of the server.
+export default {
+  "title": "FlashSight ratings", "status.loading": "Reading…", "status.rated": "{name}: {done} of {all} rated", "status.paired": "Blind comparison: {done} of {all} chosen",
+  "tool.language": "中文，切换到中文 (L)", "tool.light": "Light or dark", "mode.pair": "Blind A/B (B)", "mode.rate": "Rate (B)", "progress": "Progress",
+  "head.queue": "Items", "head.picture": "Picture", "head.answer": "Answer", "head.score": "Rating", "head.pair": "Which one is better?",
+  "order": "Order", "order.doubt": "Most doubtful first", "order.run": "As in the run",
+  "tags": "Tags", "tag.own": "Own tag, Enter adds it", "accept": "Accept copy", "corrected": "Corrected copy", "distance": "{n} characters changed", "distance.none": "unchanged",
+  "previous": "Previous", "next": "Next", "unrated": "Next unrated", "undo": "Undo", "undo.none": "Nothing to undo",
+  "score.1": "1, of no use", "score.2": "2", "score.3": "3", "score.4": "4, usable", "score.5": "5, very good",
+  "doubt": "doubt {n}", "margin": "margin {n}", "no_answer": "no answer", "no_answer.why": "No answer: {why}", "asked": "Asked: {prompt}",
+  "picture.loading": "Reading the picture…", "picture.named": "Picture {name}",
+  "side.left": "Left", "side.right": "Right", "side.left.better": "Left is better", "side.same": "The same", "side.right.better": "Right is better",
+  "pair.hint": "Which round is which is told at the end; the sides are drawn for each person and item.",
+  "outcome": "Of {num} decided items, {share} (95 % interval {low}–{high}) prefer {second} over {first}; {even} are even, {raters} raters.",
+  "outcome.few": "Too few pictures to tell.", "outcome.first": "{first} is better.", "outcome.second": "{second} is better.", "outcome.none": "It may be chance.",
+  "outcome.even": "All {even} items are even.",
+  "unsaved": "Not saved: {why}", "error.0": "The server does not answer; start it again, the page then saves once more.", "error.401": "A key is needed: open the address with #key= that the terminal shows.",
+  "error.ratings_locked": "Another program holds the file of ratings; close it, then rate again.", "error.disk_full": "The disk is full; free some space, then rate again.",
+  "error.bad_ratings": "The file of ratings cannot be used: {message}", "error.picture_missing": "The picture is not where it was.", "error.picture_changed": "The picture was changed after the run and is not shown.",
+};

@@ -1,0 +1,20 @@
+// Every sentence of the rating page in Chinese. "error.CODE" stands for a refusal of the server.
+export default {
+  "title": "FlashSight 评分", "status.loading": "正在读取…", "status.rated": "{name}：已评 {done} / {all}", "status.paired": "双盲对比：已选 {done} / {all}",
+  "tool.language": "EN, switch to English (L)", "tool.light": "切换明暗", "mode.pair": "双盲对比 (B)", "mode.rate": "评分 (B)", "progress": "进度",
+  "head.queue": "条目", "head.picture": "图片", "head.answer": "回答", "head.score": "评分", "head.pair": "哪个更好？",
+  "order": "顺序", "order.doubt": "最不确定的在前", "order.run": "运行的顺序",
+  "tags": "标签", "tag.own": "自定标签，回车添加", "accept": "采纳文案", "corrected": "改后的文案", "distance": "改动 {n} 个字", "distance.none": "未改动",
+  "previous": "上一条", "next": "下一条", "unrated": "下一条未评", "undo": "撤销", "undo.none": "没有可撤销的",
+  "score.1": "1 分，不可用", "score.2": "2 分", "score.3": "3 分", "score.4": "4 分，可用", "score.5": "5 分，很好",
+  "doubt": "不确定度 {n}", "margin": "概率差 {n}", "no_answer": "无回答", "no_answer.why": "没有回答：{why}", "asked": "问题：{prompt}",
+  "picture.loading": "正在读取图片…", "picture.named": "图片 {name}",
+  "side.left": "左", "side.right": "右", "side.left.better": "左边更好", "side.same": "一样", "side.right.better": "右边更好",
+  "pair.hint": "两边各是哪一轮的回答，评完才知道；左右对每人、每条随机。",
+  "outcome": "在分出高下的 {num} 条里，{share}（95 % 区间 {low}–{high}）选了 {second} 而不是 {first}；{even} 条一样，{raters} 人参评。",
+  "outcome.few": "图片太少，无法判断。", "outcome.first": "{first} 更好。", "outcome.second": "{second} 更好。", "outcome.none": "差别可能是偶然。",
+  "outcome.even": "{even} 条全部一样。",
+  "unsaved": "没有保存：{why}", "error.0": "服务没有回应；重新启动后再试，页面会再次保存。", "error.401": "需要密钥：请打开终端里显示的带 #key= 的地址。",
+  "error.ratings_locked": "评分文件被另一个程序占用；关闭它再评。", "error.disk_full": "磁盘已满；腾出空间再评。",
+  "error.bad_ratings": "评分文件无法读写：{message}", "error.picture_missing": "图片已不在原处。", "error.picture_changed": "图片在运行之后被改动，不再显示。",
+};
