@@ -18,6 +18,7 @@ from flashsight.cli.doctor import doctor
 from flashsight.cli.doubt import doubt
 from flashsight.cli.evaluate import evaluate
 from flashsight.cli.presets import presets
+from flashsight.cli.ratings import ratings
 from flashsight.cli.reference import reference
 from flashsight.cli.serve import serve
 from flashsight.cli.settings import config
@@ -61,6 +62,7 @@ app.command()(compare)
 app.command()(claims)
 app.command()(doubt)
 app.command()(workbench)
+app.command()(ratings)
 app.add_typer(bench)
 app.add_typer(demo)
 app.command(hidden=True)(reference)

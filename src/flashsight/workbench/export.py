@@ -75,7 +75,7 @@ def write_csv(run: Run, file: Path) -> None:
             table = csv.DictWriter(written, names, restval="")
             table.writeheader()
             for row in rows_of(run):
-                table.writerow({name: _harmless(value) for name, value in row.items()})
+                table.writerow({name: harmless(value) for name, value in row.items()})
         unfinished.replace(file)
     except OSError as error:
         raise cannot_write(file, error) from None
@@ -136,6 +136,6 @@ def _check_complete(run: Run) -> None:
         raise RunError(f"the run in {run.folder} is not complete; let it end first, with the command that began it")
 
 
-def _harmless(value: str | float) -> str | float:
+def harmless(value: str | float) -> str | float:
     """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
