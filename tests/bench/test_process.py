@@ -11,6 +11,8 @@ async def test_a_service_is_started_asked_probed_and_ended(tiny_checkpoint: Path
     figures = await measure_service(arguments, model="glm-4.6v-flash-web", num_pictures=2)
     assert (figures.num_pictures, figures.num_answered) == (2, 2)
     assert figures.num_probes > 0
+    assert figures.upload_encodings == 1, "reading ahead and the question share one encoder call"
+    assert figures.uploaded_ratio == figures.uploaded_first_ms / figures.cold_first_ms > 0
     assert 0 < figures.health_p50_ms <= figures.health_max_ms
     assert 0 < figures.ready_bytes <= figures.peak_bytes
 

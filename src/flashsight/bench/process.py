@@ -22,8 +22,10 @@ import httpx2
 import numpy as np
 from PIL import Image
 
+from flashsight.bench.ahead import measure_ahead
 from flashsight.bench.measure import percentile
 from flashsight.bench.targets import ServiceTarget, Target
+from flashsight.bench.wire import Wire
 from flashsight.core.errors import ConfigError, FlashSightError
 from flashsight.service.upstream import UpstreamBackend
 
@@ -36,10 +38,18 @@ PROBE_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFigures:
-    """What one start showed. Memory is resident, in bytes; health figures are milliseconds."""
+    """What one start showed. Memory is resident, in bytes; health and first tokens are milliseconds.
+
+    cold_first, uploaded_first: of pictures sent with the question, and uploaded before it; uploaded_ratio of the two.
+    upload_encodings: encoder calls for each picture that was uploaded and then asked about.
+    """
 
     ready_seconds: float
     ready_bytes: int
+    cold_first_ms: float
+    uploaded_first_ms: float
+    uploaded_ratio: float
+    upload_encodings: float
     peak_bytes: int
     num_pictures: int
     num_answered: int
@@ -50,12 +60,15 @@ class ServiceFigures:
 
 
 async def measure_service(arguments: Sequence[str], *, model: str, num_pictures: int) -> ServiceFigures:
-    """Start `flashsight serve ARGUMENTS`, ask about num_pictures large pictures at once, probe /health all the while.
+    """Start `flashsight serve ARGUMENTS`, time first tokens with and without an upload before the question, then ask
+    about num_pictures large pictures at once and probe /health all the while.
 
     Raises ConfigError with the end of the service's log if it does not get ready.
     """
     async with started_service(arguments) as service:
         ready_bytes = service.memory("VmRSS")
+        async with Wire(service.url, model=model) as wire:
+            ahead = await measure_ahead(wire, seed=num_pictures)
         pictures = [large_jpeg(seed) for seed in range(num_pictures)]
         async with UpstreamBackend(service.url, model=model) as backend:
             target = ServiceTarget(backend)
@@ -64,6 +77,10 @@ async def measure_service(arguments: Sequence[str], *, model: str, num_pictures:
         return ServiceFigures(
             ready_seconds=service.ready_seconds,
             ready_bytes=ready_bytes,
+            cold_first_ms=ahead.cold_first_ms,
+            uploaded_first_ms=ahead.uploaded_first_ms,
+            uploaded_ratio=ahead.uploaded_first_ms / ahead.cold_first_ms,
+            upload_encodings=ahead.upload_encodings,
             peak_bytes=service.memory("VmHWM"),
             num_pictures=num_pictures,
             num_answered=sum(work.result()),

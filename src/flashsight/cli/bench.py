@@ -161,6 +161,8 @@ def service(
 ) -> None:
     """Start a service and measure it as a process: seconds to ready, memory, /health under load. 启动、内存与健康检查。
 
+    uploaded_ratio: first token of a picture uploaded before the question over that of one sent with it; goal 0.3.
+
     \b
     flashsight bench service
     flashsight bench service --pictures 4 --load-format dummy
