@@ -24,6 +24,7 @@ from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.scheduler import Scheduler
+from flashsight.engine.tiers import PictureTiers
 from flashsight.models.attention.layout import Attend, KVCache
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
@@ -104,6 +105,7 @@ def build_rig(
     picture_tokens: int = 500,
     has_prefix_cache: bool = True,
     draft_tokens: int = 0,
+    tiers: PictureTiers | None = None,
 ) -> Rig:
     watched, shape = WatchedModel(model), model.shape
     limits = Limits(
@@ -140,7 +142,7 @@ def build_rig(
         step_tokens=step_tokens,
     )
     sampler = Sampler(vocab_size=shape.vocab_size, max_sequences=max_sequences, device=model.device)
-    engine = Engine(scheduler=scheduler, runner=runner, sampler=sampler, decode_threads=2)
+    engine = Engine(scheduler=scheduler, runner=runner, sampler=sampler, decode_threads=2, tiers=tiers)
     engine.start()
     return Rig(engine, scheduler, watched)
 

@@ -45,6 +45,7 @@ class EngineConfig:
     block_size: tokens of one KV block. step_tokens: most tokens of one step, decodes included (prefill chunks fill the
     rest). encode_patches: most patches encoded between two decode steps (one picture always fits).
     max_sequences: most sequences decoding at once. max_waiting: longest queue; beyond it a request is refused (429).
+    picture_host_bytes: encoded pictures kept in host memory; picture_folder: and in files, up to picture_folder_bytes.
     draft_tokens: most tokens guessed ahead from a greedy answer's own text; 0: none.
     """
 
@@ -56,6 +57,9 @@ class EngineConfig:
     context_tokens: int | None = None
     kv_bytes: int | None = None
     picture_cache_bytes: int | None = None
+    picture_host_bytes: int | None = None
+    picture_folder: Path | None = None
+    picture_folder_bytes: int = 10 << 30
     memory_fraction: float = 0.9
     draft_tokens: int = 0
     prefix_cache: bool = True
@@ -72,6 +76,9 @@ class EngineConfig:
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _check(0 <= self.draft_tokens <= 64, "draft_tokens", "in [0, 64]", self.draft_tokens)
         _check(0 < self.memory_fraction < 1, "memory_fraction", "in (0, 1)", self.memory_fraction)
+        host_bytes = self.picture_host_bytes
+        _check(host_bytes is None or host_bytes >= 0, "picture_host_bytes", "at least 0", host_bytes)
+        _check(self.picture_folder_bytes >= MIB, "picture_folder_bytes", f"at least {MIB}", self.picture_folder_bytes)
         for name in ("encode_patches", "context_tokens", "kv_bytes", "picture_cache_bytes"):
             value = getattr(self, name)
             _check(value is None or value >= 1, name, "at least 1", value)

@@ -131,6 +131,18 @@ class Settings(BaseSettings):
     picture_memory: Annotated[ByteSize | None, _Auto, Feeds("engine", "picture_cache_bytes")] = Field(
         default=None, description="size of the cache of encoded pictures; auto: planned"
     )
+    picture_host_memory: Annotated[ByteSize | None, _Auto, Feeds("engine", "picture_host_bytes")] = Field(
+        default=None,
+        description="host memory for encoded pictures that the device's cache drops; 0: none; auto: none on a CPU, a "
+        "sixteenth of what is free, up to 4GiB, beside a GPU",
+    )
+    picture_folder: Annotated[Path | None, Feeds("engine", "picture_folder")] = Field(
+        default=_ENGINE.picture_folder,
+        description="folder in which encoded pictures survive a restart, each for its own caller; unset: none is kept",
+    )
+    picture_folder_size: Annotated[ByteSize, Feeds("engine", "picture_folder_bytes")] = Field(
+        default=ByteSize(_ENGINE.picture_folder_bytes), description="most that this folder may take"
+    )
     memory_fraction: Annotated[float, Feeds("engine", "memory_fraction")] = Field(
         default=_ENGINE.memory_fraction, description="part of the device's memory that the plan may use"
     )

@@ -24,6 +24,7 @@ from flashsight.engine.runner import Runner, step_back, tune_process
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, Sequence, SequenceId
+from flashsight.engine.tiers import PictureTiers
 from flashsight.engine.trace import Trace
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Engine:
         runner: Runner,
         sampler: Sampler,
         decode_threads: int,
+        tiers: PictureTiers | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
@@ -59,6 +61,7 @@ class Engine:
             decoders=self._decoders,
             post=self._inbox.post,
             clock=clock,
+            tiers=tiers,
         )
         self._thread = Thread(target=self._serve, name="flashsight-engine", daemon=True)
         self._has_warmed_up = Event()
@@ -175,15 +178,14 @@ class Engine:
                     self._loop.take(message)
             if stop is not None and not stop.drain:
                 return
-            is_busy = self._loop.step()
-            if not is_busy:
-                self._loop.rest()
+            is_busy = self._loop.step() or self._loop.rest()
 
     def _end(self, unread: list[Message]) -> None:
         for message in unread:
             if isinstance(message, Submit):
                 self._loop.refuse(message.request, _shutting_down())
         self._loop.end_all(_shutting_down)
+        self._loop.put_away()
 
 
 def _shutting_down() -> FlashSightError:

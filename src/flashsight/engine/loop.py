@@ -6,7 +6,7 @@ A fault in a step ends the sequences of that step, and no others: their error is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.core.errors import EngineFault, FlashSightError
-from flashsight.core.types import PictureInput, PictureKey, TokenEvent
+from flashsight.core.types import PictureInput, PictureKey, Salt, TokenEvent
 from flashsight.engine.inbox import Abort, Decoded, Message, Submit
+from flashsight.engine.keeping import Keeper
 from flashsight.engine.plan import Chunk, Encode, Plan, Snapshot
 from flashsight.engine.publish import Outbox
 from flashsight.engine.request import Request
@@ -26,6 +27,7 @@ from flashsight.engine.sampler import Sampled, Sampler
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, SequenceId
 from flashsight.engine.sequence import Sequence as TokenSequence
+from flashsight.engine.tiers import PictureTiers
 from flashsight.engine.trace import Lane, Trace
 
 _log = logging.getLogger(__name__)
@@ -67,8 +69,10 @@ class Loop:
         decoders: Executor,
         post: Callable[[Message], object],
         clock: Callable[[], float],
+        tiers: PictureTiers | None = None,
     ) -> None:
         self._scheduler = scheduler
+        self._keeper = Keeper(scheduler, tiers)
         self._runner = runner
         self._sampler = sampler
         self._decoders = decoders
@@ -103,7 +107,8 @@ class Loop:
         """Run one step and publish what came of it; False if there is nothing to run until a message arrives."""
         plan = self._scheduler.plan()
         for picture in plan.decode_requests:
-            self._decoding[picture.key] = self._decoders.submit(self._decode, picture)
+            salts = self._keeper.salts_of(picture.key)
+            self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
         num_requests = len(self._requests)
         if not plan.is_empty:
             self._num_steps += 1
@@ -115,14 +120,21 @@ class Loop:
         self._flush()
         return not plan.is_empty
 
-    def rest(self) -> None:
-        """Check the books while nobody waits for anything."""
+    def rest(self) -> bool:
+        """Do what can wait while nothing runs: keep a picture, check the books. True if there is more of it."""
+        if self._keeper.keep_one():
+            return True
         if self._scheduler.is_idle and self._clock() - self._checked_at >= _CHECK_SECONDS:
             self._checked_at = self._clock()
             try:
                 self._scheduler.check()
             except AssertionError:
                 _log.exception("the books do not balance")
+        return False
+
+    def put_away(self) -> None:
+        """Keep every picture that is still to be kept, and wait for the files."""
+        self._keeper.put_away()
 
     def refuse(self, request: Request, error: FlashSightError) -> None:
         """Answer a request that was never admitted with an error; sent with the next flush."""
@@ -172,12 +184,12 @@ class Loop:
 
     # --- pictures --------------------------------------------------------------------------------------------
 
-    def _decode(self, picture: PictureInput) -> None:
+    def _decode(self, picture: PictureInput, salts: Collection[Salt]) -> None:
         """Runs on a decoding thread."""
         started_at = self._clock()
         outcome: object
         try:
-            outcome = picture.load()
+            outcome = self._keeper.find(picture, salts) or picture.load()
         except FlashSightError as error:
             outcome = error
         except Exception:
@@ -207,6 +219,9 @@ class Loop:
             self._fail(sequence, error)
 
     def _encode(self, encodes: Sequence[Encode]) -> None:
+        encodes = self._keeper.place_recalled(encodes)
+        if not encodes:
+            return
         started_at = self._clock()
         pictures = [encode.picture for encode in encodes]
         try:
@@ -222,6 +237,7 @@ class Loop:
         for sequence_id in {s.id for picture in pictures for s in self._scheduler.waiting_for(picture.key)}:
             self._requests[sequence_id].encode_seconds += seconds
         for picture, features_MC in zip(pictures, features, strict=True):
+            self._keeper.note(picture.key)
             self._scheduler.picture_encoded(picture.key, features_MC)
 
     # --- tokens ----------------------------------------------------------------------------------------------

@@ -13,13 +13,13 @@ work is dropped and finished features stay as cache.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
 from flashsight.core.config import MIB
 from flashsight.core.errors import PictureError
-from flashsight.core.types import PictureInput, PictureKey
+from flashsight.core.types import CacheLevel, PictureInput, PictureKey
 from flashsight.engine.sequence import SequenceId
 
 
@@ -31,6 +31,14 @@ class PictureState(Enum):
     DECODED = "decoded"
     ENCODING = "encoding"
     ENCODED = "encoded"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recalled:
+    """Features that a tier below had kept; they stand in for pixels, and need no encoder."""
+
+    features: object
+    level: CacheLevel
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +66,8 @@ class PictureCache:
         self.capacity_bytes = capacity_bytes
         self.bytes_per_token = bytes_per_token
         self.used_bytes = 0
+        self.on_evict: Callable[[PictureKey, object], None] | None = None
+        """Called with features just before they are dropped to make room."""
         self._entries: OrderedDict[PictureKey, _Entry] = OrderedDict()
 
     def refuse_if_too_large(self, picture: PictureInput) -> None:
@@ -157,6 +167,8 @@ class PictureCache:
         return victims
 
     def _evict(self, entry: _Entry) -> None:
+        if self.on_evict is not None:
+            self.on_evict(entry.picture.key, entry.features)
         self.used_bytes -= entry.num_bytes
         entry.state, entry.features = PictureState.MISSING, None
         if not entry.wanted_by:

@@ -19,7 +19,7 @@ from flashsight.core.types import PictureKey
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.drafts import Drafter, may_draft
 from flashsight.engine.feed import PictureFeed
-from flashsight.engine.pictures import PictureCache, PictureState
+from flashsight.engine.pictures import PictureCache, PictureState, Recalled
 from flashsight.engine.plan import Chunk, Limits, Plan, Snapshot
 from flashsight.engine.prefill import Prefill
 from flashsight.engine.prefix import PrefixCache
@@ -115,13 +115,21 @@ class Scheduler:
         return sequence
 
     def picture_decoded(self, key: PictureKey, pixels: object) -> None:
-        """Take the pixels that a decode request asked for. They are dropped if nobody waits for them any more."""
+        """Take the pixels that a decode request asked for, or the Recalled features that make them needless.
+
+        They are dropped if nobody waits for them any more.
+        """
+        if isinstance(pixels, Recalled):
+            for sequence in self.waiting_for(key):
+                if sequence.levels.get(key) == "none":
+                    sequence.levels[key] = pixels.level
         self.pictures.decoded(key, pixels)
 
     def picture_encoded(self, key: PictureKey, features: object) -> None:
         """Take the features of one picture of the plan; they must own their memory."""
+        is_recalled = isinstance(self.pictures.pixels(key), Recalled)
         self.pictures.encoded(key, features)
-        self._tally.add("pictures_encoded")
+        self._tally.add("pictures_recalled" if is_recalled else "pictures_encoded")
 
     def picture_failed(self, key: PictureKey, error: FlashSightError) -> tuple[Sequence, ...]:
         """End every sequence that needs a picture that could not be decoded or encoded; they carry the error."""
@@ -153,7 +161,7 @@ class Scheduler:
             encodes = self._feed.encodes(self._running)
         self._has_just_encoded = bool(encodes)
         decodes = self._draft(decodes)
-        self._tally.add("encoder_calls", bool(encodes))
+        self._tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
         return Plan(
             chunks=(*decodes, *prefills),
             num_decodes=len(decodes),
@@ -300,8 +308,8 @@ class Scheduler:
         states = self._feed.enter(sequence)
         if sequence.admitted_at is None:
             sequence.admitted_at = self._clock()
-            is_there = all(state is PictureState.ENCODED for state in states)
-            sequence.picture_level = "device" if sequence.prompt.pictures and is_there else "none"
+            for picture, state in zip(sequence.pending_pictures(), states, strict=True):
+                sequence.levels[picture.key] = "device" if state is PictureState.ENCODED else "none"
             self._tally.record_pictures(states)
 
     # --- the end ---------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ from flashsight.core.errors import FlashSightError
 from flashsight.core.types import CacheLevel, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
 from flashsight.engine.drafts import Drafter
 
+LEVELS: tuple[CacheLevel, ...] = ("none", "disk", "host", "device")
+"""From the worst to the best."""
+
 SequenceId = NewType("SequenceId", int)
 BlockId = NewType("BlockId", int)
 
@@ -94,8 +97,8 @@ class Sequence:
     num_preempted: int = 0
     drafter: Drafter | None = None
     """Guesses its next tokens, where that is allowed."""
-    picture_level: CacheLevel = "none"
-    """Worst level at which the pictures were found, at the first admission."""
+    levels: dict[PictureKey, CacheLevel] = field(default_factory=dict)
+    """Where the pictures that no block held were found, first at the first admission."""
     arrived_at: float = 0.0
     admitted_at: float | None = None
     """When it first got room; the scheduler's clock, seconds."""
@@ -112,6 +115,13 @@ class Sequence:
     def rank(self) -> tuple[int, int]:
         """Smaller goes first: answers before prewarming, then by arrival."""
         return (self.kind, self.number)
+
+    @property
+    def picture_level(self) -> CacheLevel:
+        """Worst level at which its pictures were found; none without pictures."""
+        if not self.prompt.pictures:
+            return "none"
+        return min(self.levels.values(), key=LEVELS.index, default="device")
 
     def ids(self, start: int, end: int) -> NDArray[np.int64]:
         """Token ids [start, end), int64 [end - start]."""

@@ -17,9 +17,10 @@ _SHORTEST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 600.0
 class Totals:
     """Counts since the start.
 
-    `prefix_hits` of `prefix_asked` prompt tokens came from the prefix cache. `encoder_calls` are batches. A picture is
-    a hit if its features were there when its sequence was admitted; if the prefix cache has its tokens it is not asked
-    for. Prewarmed sequences are among the finished. `drafts_held` of `drafts_made` guessed tokens were right.
+    `prefix_hits` of `prefix_asked` prompt tokens came from the prefix cache. `encoder_calls` are batches;
+    `pictures_recalled` came from host memory or disk instead. A picture is a hit if its features were there when its
+    sequence was admitted; if the prefix cache has its tokens it is not asked for. Prewarmed sequences are among the
+    finished. `drafts_held` of `drafts_made` guessed tokens were right.
     """
 
     finished: int = 0
@@ -30,6 +31,7 @@ class Totals:
     preemptions: int = 0
     encoder_calls: int = 0
     pictures_encoded: int = 0
+    pictures_recalled: int = 0
     picture_hits: int = 0
     picture_misses: int = 0
     prefix_hits: int = 0

@@ -31,11 +31,11 @@ class _Key:
 class AccessPolicy:
     """Admits a caller or raises KeyRequired. Immutable; safe from any thread."""
 
-    def __init__(self, keys: Sequence[str] = (), *, is_open: bool = False) -> None:
-        """Raise ConfigError for a key that is too short to be one."""
+    def __init__(self, keys: Sequence[str] = (), *, is_open: bool = False, anonymous_salt: Salt | None = None) -> None:
+        """Raise ConfigError for a key that is too short to be one. anonymous_salt: of callers without a key."""
         self._keys = tuple(_remember(key) for key in keys)
         self._is_open = is_open
-        self._anonymous = Caller(name="anonymous", salt=Salt(secrets.token_bytes(32)))
+        self._anonymous = Caller(name="anonymous", salt=anonymous_salt or Salt(secrets.token_bytes(32)))
 
     @property
     def needs_key(self) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from flashsight.core.config import Config, ModelConfig
 from flashsight.core.errors import CheckpointError, ConfigError
 from flashsight.engine.blocks import BlockPool
@@ -18,6 +20,7 @@ from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.scheduler import Scheduler
+from flashsight.engine.tiers import DiskTier, HostTier, PictureTiers
 from flashsight.engine.usage import measure_use
 from flashsight.models.attention.layout import KVCache
 from flashsight.models.attention.sdpa import SdpaBackend
@@ -31,6 +34,9 @@ from flashsight.service.local import LocalBackend
 
 MAX_HASHED_BYTES = 1 << 30
 """Files beyond this are not hashed at every start; `flashsight doctor` does it when asked."""
+
+MOST_HOST_BYTES = 4 << 30
+"""Of host memory for encoded pictures, where nobody says how much."""
 
 Enter = Callable[[str], None]
 """Called with the name of each phase as it begins."""
@@ -156,8 +162,38 @@ def build_engine(config: Config, loaded: LoadedModel, plan: MemoryPlan, processo
         pixel_path=PixelPath(processor.settings),
         step_tokens=plan.limits.step_tokens,
     )
+    tiers = build_tiers(config, loaded)
     sampler = Sampler(vocab_size=shape.vocab_size, max_sequences=plan.limits.max_sequences, device=loaded.device)
-    return Engine(scheduler=scheduler, runner=runner, sampler=sampler, decode_threads=config.engine.decode_threads)
+    return Engine(
+        scheduler=scheduler,
+        runner=runner,
+        sampler=sampler,
+        decode_threads=config.engine.decode_threads,
+        tiers=tiers,
+    )
+
+
+def build_tiers(config: Config, loaded: LoadedModel) -> PictureTiers | None:
+    """What keeps encoded pictures below the device; None where neither host memory nor a folder is given to it.
+
+    Raises ConfigError if the folder can't be used.
+    """
+    engine = config.engine
+    host_bytes = engine.picture_host_bytes
+    if host_bytes is None:
+        free_bytes = 0 if loaded.device.type == "cpu" else measure_memory(torch.device("cpu")).free_bytes
+        host_bytes = min(free_bytes // 16, MOST_HOST_BYTES)
+    if not host_bytes and engine.picture_folder is None:
+        return None
+    folder = engine.picture_folder
+    return PictureTiers(
+        host=HostTier(host_bytes) if host_bytes else None,
+        disk=None if folder is None else DiskTier(folder, engine.picture_folder_bytes),
+        weights_id=loaded.weights_id,
+        num_features=loaded.model.shape.hidden_size,
+        dtype=loaded.dtype,
+        device=loaded.device,
+    )
 
 
 def _percent(enter: Enter) -> Callable[[int, int], None]:

@@ -21,6 +21,7 @@ from flashsight.core.config import Config
 from flashsight.core.errors import FlashSightError
 from flashsight.core.telemetry import get_log
 from flashsight.guard import AccessPolicy
+from flashsight.launcher.salt import lasting_salt
 from flashsight.presets import load_presets
 from flashsight.server import Metrics, build_app
 from flashsight.service import Pace, Readiness, Serving
@@ -54,7 +55,11 @@ def run_service(config: Config, listening: socket.socket, watcher: Watcher) -> N
     app = build_app(
         config.server,
         readiness=readiness,
-        access=AccessPolicy(config.server.api_keys, is_open=config.server.open),
+        access=AccessPolicy(
+            config.server.api_keys,
+            is_open=config.server.open,
+            anonymous_salt=lasting_salt(config.engine.picture_folder),
+        ),
         metrics=metrics,
         page=STATIC_FOLDER if config.server.page else None,
         presets=load_presets(config.server.presets_folder),
