@@ -2,9 +2,9 @@
 python := $(or $(FLASHSIGHT_VENV),.venv)/bin/python
 export PYTHONPATH := src
 
-.PHONY: help setup start stop test check format docs screenshots
+.PHONY: help setup start stop test check format docs screenshots page-figures
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make the environment
 	./start.sh --setup
@@ -31,3 +31,6 @@ docs: ## write the generated pages
 
 screenshots: ## take the pictures of the page again
 	$(python) scripts/screenshots.py
+
+page-figures: ## measure the page in Chromium: first paint, bytes, layout shift, frames
+	PYTHONPATH=src:. $(python) scripts/page_figures.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -206,3 +207,26 @@ def test_the_answer_is_copied_as_it_was_written(visit: Visit, house: PageHouse):
     page.click("#copy")
     expect(page.locator("#copy")).to_have_text("已复制")
     assert page.evaluate("navigator.clipboard.readText()") == "**红色** 马克杯"
+
+
+def test_pictures_are_read_in_tiles_only_when_switched_on_and_the_reply_says_how_many(page: Page, house: PageHouse):
+    choose(page, file())
+    ask(page, "一")
+    assert details(house) == ["auto"]
+    assert "分块" not in page.locator("#phase").inner_text()
+    page.click("#open-settings")
+    page.check("#set-detail")
+    page.click("#settings .main")
+    house.says(text("好"), Finish(index=0, reason="stop"), replace(USAGE, picture_tiles=(6,)))
+    ask(page, "二")
+    assert details(house) == ["high"]
+    expect(page.locator("#phase")).to_contain_text("分块 6")
+    page.reload()
+    expect(page.locator("#phase")).to_contain_text("分块 6")
+    page.click("#open-settings")
+    expect(page.locator("#set-detail")).to_be_checked()
+
+
+def details(house: PageHouse) -> list[str]:
+    messages = house.backend.asked[-1][0].messages
+    return [part.detail for message in messages for part in message.parts if isinstance(part, PicturePart)]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.server.scripted import saying
+from flashsight.core.types import Box, Finish
+from tests.server.scripted import USAGE, saying
 from tests.ui.conftest import Visit
 from tests.ui.house import PageHouse, pieces
 from tests.ui.pictures import choose, file, mug
@@ -42,10 +43,15 @@ def serious_faults(page: Page) -> list[str]:
     ]
 
 
+FOUND = '{"name": "杯", "parts": [{"label": "杯身", "bbox_2d": [0, 0, 500, 500]}], "none": null, "tags": []}'
+BOX = Box(picture=0, left=0, top=0, right=160, bottom=120, label="杯身")
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_any_state(visit: Visit, house: PageHouse, viewport: Any, scheme: str):
-    page = visit(house, viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_axe_finds_nothing_in_any_state(visit: Visit, house: PageHouse, viewport: Any, scheme: str, locale: str):
+    page = visit(house, viewport=viewport, color_scheme=scheme, locale=locale, reduced_motion="reduce")
     expect(page.locator("#dot")).to_have_attribute("data-state", "ready")
     faults = {"empty": serious_faults(page)}
     house.says(text("**半**句"), 30.0)
@@ -53,17 +59,28 @@ def test_axe_finds_nothing_in_any_state(visit: Visit, house: PageHouse, viewport
     expect(page.locator("#answer")).to_have_text("半句")
     faults["streaming"] = serious_faults(page)
     page.keyboard.press("Escape")
+    choose(page, file("a.png"))
+    house.says(text(FOUND), Finish(index=0, reason="stop", boxes=(BOX,)), USAGE)
+    ask(page, "找")
+    page.locator(".box").focus()
+    faults["boxes and table"] = serious_faults(page)
     house.says(*saying("| a | b |\n|--|--|\n| `c` | [d](https://example.com) |\n\n> e\n\n```\nf\n```"))
     ask(page, "再问")
-    choose(page, file("a.png"), file("tiny.png", mug((4, 4))))
+    choose(page, file("tiny.png", mug((4, 4))))
     ask(page, "又问")
     expect(page.locator("#trouble")).to_be_visible()
     faults["refused"] = serious_faults(page)
     page.get_by_role("button", name="再问", exact=True).click()
-    faults["answered"] = serious_faults(page)
-    page.click("#language")
-    page.click("#open-settings")
-    faults["settings"] = serious_faults(page)
+    page.locator("#history .sign").first.click()
+    faults["answered, editing"] = serious_faults(page)
+    page.click("#download")
+    faults["menu"] = serious_faults(page)
+    page.keyboard.press("Escape")
+    for button, dialog in (("#open-settings", "#settings"), ("#open-keys", "#keys")):
+        page.evaluate("button => document.querySelector(button).click()", button)
+        expect(page.locator(dialog)).to_be_visible()
+        faults[dialog] = serious_faults(page)
+        page.keyboard.press("Escape")
     assert {state: found for state, found in faults.items() if found} == {}
 
 

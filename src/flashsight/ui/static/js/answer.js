@@ -148,7 +148,7 @@ function phaseOf(turn) {
 }
 
 /** Times are the server's, counts are the engine's; only the rate is measured here, from the first piece to the last. */
-function costOf({ usage, timings, rate, pictures }) {
+function costOf({ usage, timings, rate, pictures, tiles }) {
   const parts = [];
   for (const stage of STAGES) {
     const value = timings?.[`${stage}_ms`];
@@ -158,6 +158,7 @@ function costOf({ usage, timings, rate, pictures }) {
   if (rate) parts.push(words("phase.rate", { rate: Math.round(rate) }));
   const level = usage.prompt_tokens_details?.image_cache ?? "none";
   if (level !== "none" && pictures.length) parts.push(words(`phase.cached.${level}`));
+  if (tiles) parts.push(words("phase.tiles", { n: tiles.join(" + ") }));
   parts.push(words("phase.tokens", { prompt: usage.prompt_tokens, answer: usage.completion_tokens }));
   return parts;
 }

@@ -90,11 +90,12 @@ function* asked(turn) {
 /** The pictures that asking `turn` names. */
 export const picturesOf = (turn) => [...asked(turn)].flatMap(({ fresh }) => fresh);
 
-/** The messages of the API for asking `turn`. */
-export function messagesFor(turn) {
+/** The messages of the API for asking `turn`; isDetailed: very large pictures are to be read in tiles too. */
+export function messagesFor(turn, { isDetailed }) {
+  const detail = isDetailed ? { detail: "high" } : {};
   const messages = [];
   for (const { one, fresh } of asked(turn)) {
-    const images = fresh.map((picture) => ({ type: "image_url", image_url: { url: referenceOf(picture) } }));
+    const images = fresh.map((picture) => ({ type: "image_url", image_url: { url: referenceOf(picture), ...detail } }));
     messages.push({ role: "user", content: [...images, { type: "text", text: one.question }] });
     if (one !== turn) messages.push({ role: "assistant", content: one.text });
   }

@@ -27,7 +27,7 @@ function bodyFor(turn) {
   const settings = currentSettings();
   return {
     model,
-    messages: messagesFor(turn),
+    messages: messagesFor(turn, { isDetailed: settings.detail }),
     temperature: settings.temperature,
     ...(settings.length ? { max_tokens: settings.length } : {}),
     chat_template_kwargs: { enable_thinking: settings.thinking },
@@ -69,7 +69,8 @@ async function receive(turn, signal) {
   }
 }
 
-function take(turn, { usage, timings }, elapsed) {
+function take(turn, { usage, timings, image_tiles }, elapsed) {
+  turn.tiles = image_tiles;
   turn.usage = usage;
   turn.timings = timings;
   // Under a tenth of a second the network's bundling is measured, not the engine.

@@ -2,7 +2,7 @@
 import { currentKey, forgetAll, keep, keepKey, kept } from "./keep.js";
 import { chooseLanguage, currentLanguage } from "./words.js";
 
-const FIELDS = { temperature: "set-temperature", length: "set-length", thinking: "set-thinking", keys: "set-keys" };
+const FIELDS = { temperature: "set-temperature", length: "set-length", thinking: "set-thinking", detail: "set-detail", keys: "set-keys" };
 const element = (id) => document.getElementById(id);
 
 /** An empty or impossible number counts as the one that stood there first. */
@@ -12,7 +12,10 @@ function read(input) {
   return text === "" ? null : Number(text);
 }
 
-/** {temperature, length (null: what the context leaves), thinking, keys (letters act)} as set. */
+/**
+ * {temperature, length (null: what the context leaves), thinking, detail (very large pictures are read in tiles too), keys (letters
+ * act)} as set.
+ */
 export const currentSettings = () => Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, read(element(id))]));
 
 /** Whatever else stands there (another version's, a person's own) counts as nothing. */
