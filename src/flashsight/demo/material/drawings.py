@@ -17,12 +17,13 @@ from typing import Any
 import resvg_py
 from PIL import Image
 
+from flashsight.demo.material.named_icons import SETS, names_of
 from flashsight.demo.material.stamps import STAMPS
 from flashsight.demo.vocabulary import CONCEPTS, UNNAMED
 
 PIXELS = 112
 PHOTO_PIXELS = 200
-TRAIN_STYLES = ("noto", "fluent-emoji-flat", "twemoji", "openmoji")
+TRAIN_STYLES = ("noto", "fluent-emoji-flat", "twemoji", "openmoji", "noto-v1")
 VALID_STYLES = ("emojione",)
 NUM_UNNAMED_LINES = {"train": 300, "valid": 60}
 
@@ -43,6 +44,10 @@ class _Iconify:
     def svg(self, emoji: str) -> str | None:
         code = "-".join(f"{ord(char):x}" for char in emoji)
         name = self.names.get(code.removesuffix("-fe0f")) or self.names.get(code)
+        return self.named(name) if name else None
+
+    def named(self, name: str) -> str | None:
+        """The drawing of a name, black where it takes the text's colour; None where the set has none."""
         name = self._set.get("aliases", {}).get(name, {}).get("parent", name)
         icon = self._set["icons"].get(name)
         if icon is None:
@@ -51,7 +56,7 @@ class _Iconify:
         box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'width="{width}" height="{height}" viewBox="{box}">{icon["body"]}</svg>'
+            f'width="{width}" height="{height}" viewBox="{box}">{icon["body"].replace("currentColor", "#000")}</svg>'
         )
 
 
@@ -96,7 +101,7 @@ def _package(unpacked: Path, name: str) -> Path:
 def _styles(unpacked: Path) -> dict[str, _Iconify | _OpenMoji]:
     noto = _Iconify(_package(unpacked, "noto"), {})
     styles: dict[str, _Iconify | _OpenMoji] = {"noto": noto, "openmoji": _OpenMoji(_package(unpacked, "openmoji"))}
-    for name in ("fluent-emoji-flat", "twemoji", "emojione"):
+    for name in ("fluent-emoji-flat", "twemoji", "emojione", "noto-v1"):
         styles[name] = _Iconify(_package(unpacked, name), noto.names)
     return styles
 
@@ -117,6 +122,23 @@ def _unnamed_lines(park: _IconPark) -> Iterator[tuple[str, str]]:
         rest = rest[count:]
 
 
+def _named_icons(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:
+    """(concept, style, split, svg) from the sets that go by names, and black emoji; equal drawings once."""
+    black = _Iconify(_package(unpacked, "fluent-emoji-high-contrast"), {})
+    for concept in CONCEPTS:
+        svg = black.svg(concept.emoji) if concept.emoji else None
+        if svg:
+            yield concept.name.en, "solid", "train", svg
+    for icons in SETS:
+        source, seen = _Iconify(_package(unpacked, icons.package), {}), set[str]()
+        for concept in CONCEPTS:
+            for style, name in names_of(concept, icons):
+                svg = source.named(name)
+                if svg and svg not in seen:
+                    seen.add(svg)
+                    yield concept.name.en, style, icons.split, svg
+
+
 def _drawings(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:
     """(English name of the concept or nothing, style, split, svg): every drawing there is."""
     styles, park = _styles(unpacked), _IconPark(_package(unpacked, "svg"))
@@ -128,6 +150,7 @@ def _drawings(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:
         if concept.line:
             yield concept.name.en, "line", "train", park.svg(concept.line, solid=False)
             yield concept.name.en, "solid", "train", park.svg(concept.line, solid=True)
+    yield from _named_icons(unpacked)
     for split, emojis in UNNAMED.items():
         for emoji in emojis:
             for style in TRAIN_STYLES:

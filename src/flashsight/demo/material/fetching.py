@@ -22,7 +22,7 @@ def drawn_characters() -> str:
 
 
 def fetch(folder: Path, *, downloads: Path | None = None) -> None:
-    """Make the material in `folder` (20 MiB) from packages kept in `downloads` (1.5 GiB; by default beside the folder).
+    """Make the material in `folder` (24 MiB) from packages kept in `downloads` (1.5 GiB; by default beside the folder).
 
     Raises ConfigError when a tool, a package or a font of the recipe is missing.
     """
@@ -31,13 +31,13 @@ def fetch(folder: Path, *, downloads: Path | None = None) -> None:
         from flashsight.demo.material.typefaces import cut_fonts
     except ImportError as error:
         raise ConfigError("the recipe needs `pip install resvg-py fonttools`") from error
-    from flashsight.demo.material.strings import collect_strings
+    from flashsight.demo.material.strings import collect_strings, collect_words
 
     unpacked = unpack_all(downloads or folder.with_name(f"{folder.name}-downloads"))
     folder.mkdir(parents=True, exist_ok=True)
     characters = drawn_characters()
     strings = collect_strings([unpacked], characters)
-    written = {"characters": characters, "strings": strings}
+    written = {"characters": characters, "strings": strings, "words": collect_words(unpacked, characters)}
     (folder / "strings.json").write_text(json.dumps(written, ensure_ascii=False), encoding="utf-8")
     missing = cut_fonts(unpacked, folder, characters)
     if missing:

@@ -21,11 +21,12 @@ from flashsight.core.errors import ConfigError
 from flashsight.demo.colour_names import main_colours
 from flashsight.demo.material.opened_pages import Pages
 from flashsight.demo.material.words import all_words
-from flashsight.demo.sample import Split
+from flashsight.demo.sample import Language, Split
 from flashsight.demo.vocabulary import CONCEPTS, Term
 
 _CONCEPTS = {concept.name.en: concept.index for concept in CONCEPTS}
 _UNNAMED = -1
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 VALID_SHARE = 12  # one string in twelve is kept for validation
 
@@ -92,6 +93,7 @@ class Material:
         self.folder = folder
         self._seen: frozenset[str] = frozenset()
         self.characters: str = texts["characters"]
+        self._words: dict[str, list[str]] = texts.get("words", {})
         self._terms = tuple(Term(zh, en) for zh, en in texts["strings"])
         self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
         for font in fonts:
@@ -120,6 +122,23 @@ class Material:
         for term in self._terms:
             found[split_of(term.zh)].append(term)
         return {split: tuple(terms) for split, terms in found.items()}
+
+    @cached_property
+    def words(self) -> dict[Language, dict[Split, tuple[str, ...]]]:
+        """Words of dictionaries by language and split; the demo's own where the folder holds none."""
+        found: dict[Language, dict[Split, tuple[str, ...]]] = {}
+        for language in LANGUAGES:
+            words = self._words.get(language) or sorted({term[language] for term in self._terms})
+            by_split: dict[Split, list[str]] = {"train": [], "valid": []}
+            for word in words:
+                by_split[split_of(word)].append(word)
+            found[language] = {split: tuple(chosen or words) for split, chosen in by_split.items()}
+        return found
+
+    def phrase(self, rng: random.Random, split: Split, language: Language, count: int) -> str:
+        """So many words of a dictionary in a row, which no one could guess."""
+        words = rng.choices(self.words[language][split], k=count)
+        return "".join(words) if language == "zh" else " ".join(words).capitalize()
 
     def fonts(self, script: str, split: Split) -> list[Font]:
         """The fonts of a script, "zh" (Chinese and ASCII) or "latin" (ASCII only), of a split."""

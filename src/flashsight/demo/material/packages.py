@@ -16,6 +16,15 @@ NPM: tuple[str, ...] = (
     "@iconify-json/twemoji@1.2.5",
     "@iconify-json/emojione@1.2.3",
     "@icon-park/svg@1.4.2",
+    "@iconify-json/noto-v1@1.2.5",
+    "@iconify-json/fluent-emoji-high-contrast@1.2.6",
+    "@iconify-json/fxemoji@1.2.2",
+    "@iconify-json/streamline-emojis@1.2.4",
+    "@iconify-json/tabler@1.2.41",
+    "@iconify-json/lucide@1.2.137",
+    "@iconify-json/ph@1.2.2",
+    "@iconify-json/mdi@1.2.3",
+    "@iconify-json/bi@1.2.7",
     "element-plus@2.14.8",
     "bootstrap@5.3.9",
     "antd@4.24.16",
@@ -55,6 +64,8 @@ DEBIAN: tuple[str, ...] = (
     "evince-common",
     "gedit-common",
     "tuxpaint-stamps-default",
+    "python3-jieba",
+    "wamerican-small",
 )
 
 

@@ -1,8 +1,9 @@
-"""Collects Chinese and English strings of user interfaces from translation catalogues. Knows no picture."""
+"""Collects strings of user interfaces from translation catalogues, and words from dictionaries. Knows no picture."""
 
 from __future__ import annotations
 
 import gettext
+import hashlib
 import re
 from pathlib import Path
 
@@ -35,3 +36,18 @@ def collect_strings(roots: list[Path], characters: str) -> list[list[str]]:
                     if _is_plain(zh, en, known):
                         pairs.add((zh, en))
     return [list(pair) for pair in sorted(pairs)]
+
+
+def collect_words(unpacked: Path, characters: str, count: int = 16000) -> dict[str, list[str]]:
+    """The `count` most frequent Chinese words of two to four of the characters, and English words of a small list."""
+    known = frozenset(characters)
+    chinese: list[tuple[int, str]] = []
+    dictionary = next(iter(sorted(unpacked.glob("python3-jieba/**/dict.txt"))))
+    for line in dictionary.read_text(encoding="utf-8").splitlines():
+        word, frequency, *_ = line.split(" ")
+        if 2 <= len(word) <= 4 and all("㐀" <= char <= "鿿" for char in word) and set(word) <= known:
+            chinese.append((-int(frequency), word))
+    listed = next(iter(sorted(unpacked.glob("wamerican-small/**/american-english-small"))))
+    english = sorted({word for word in listed.read_text(encoding="utf-8").split() if re.fullmatch("[a-z]{2,11}", word)})
+    english.sort(key=lambda word: hashlib.sha256(word.encode()).digest())
+    return {"zh": sorted(word for _, word in sorted(chinese)[:count]), "en": sorted(english[:count])}

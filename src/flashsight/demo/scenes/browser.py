@@ -35,6 +35,8 @@ def _other_words(rng: random.Random, material: Material, split: Split, role: str
         return rng.choice(words.VALUES) if rng.random() < 0.5 else random_text(rng, material, split, 6)
     if kind == "button" and rng.random() < 0.5:
         return rng.choice(rng.choice((words.CONFIRM, words.CANCEL)))[language]
+    if rng.random() < 0.45:
+        return material.phrase(rng, split, language, rng.randint(1, 1 + len(text) // (4 if language == "zh" else 8)))
     if rng.random() < 0.2:
         return random_text(rng, material, split, max(2, len(text)))
     return rng.choice(material.strings[split])[language]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,11 +63,27 @@ def _values(rng: random.Random, kind: Kind, count: int, gap: float) -> tuple[flo
             return values
 
 
-def a_series(rng: random.Random, split: Split) -> Series:
+def _names(rng: random.Random, material: Material, split: Split) -> tuple[Term, ...]:
+    """Different labels of a chart: of one kind as charts have them, or any words."""
+    if rng.random() < 0.7:
+        return rng.choice(words.LABELS)
+    kinds: tuple[Callable[[], Term], ...] = (
+        lambda: Term(*[f"{rng.randint(2010, 2030)}"] * 2),
+        lambda: Term(*[f"Q{rng.randint(1, 4)}"] * 2),
+        lambda: Term(*[rng.choice("ABCDEFGHJKMNPRSTUVWXYZ")] * 2),
+        lambda: Term(material.phrase(rng, split, "zh", 1), material.phrase(rng, split, "en", 1)),
+    )
+    kind = rng.choice(kinds)
+    found = {(term := kind()).zh: term for _ in range(12)}
+    named = {term.en: term for term in found.values()}
+    return tuple(named.values()) if len(named) > 2 else words.LABELS[0]
+
+
+def a_series(rng: random.Random, material: Material, split: Split) -> Series:
     """A chart's content; the language, the number of values and whether they are written vary."""
     kind: Kind = rng.choice(("bars", "bars", "rows", "line", "pie"))
     language: Language = rng.choice(("zh", "zh", "en"))
-    names = rng.choice(words.LABELS)
+    names = _names(rng, material, split)
     count = rng.randint(3, min(6, len(names)))
     start = rng.randint(0, len(names) - count)
     chosen = names[start : start + count] if rng.random() < 0.5 else tuple(rng.sample(names, count))
@@ -79,7 +96,8 @@ def a_series(rng: random.Random, split: Split) -> Series:
     values = _values(rng, kind, count, 0.0 if is_labelled else 0.06)
     if unit == "%" and max(values) > 100:
         unit = ""
-    title = rng.choice(words.SERIES)[language] if rng.random() < 0.85 else None
+    known = rng.choice(words.SERIES)[language]
+    title = material.phrase(rng, split, language, 2) if rng.random() < 0.25 else known if rng.random() < 0.85 else None
     return Series(
         kind,
         language,
@@ -267,7 +285,7 @@ class Chart:
         """Three to six values; their labels always have room."""
         ground = rng.choice(DARKS) if rng.random() < 0.15 else rng.choice(LIGHTS)
         canvas = Canvas(material, size, ground)
-        series = a_series(rng, split)
+        series = a_series(rng, material, split)
         if series.kind == "line" and rng.random() < 0.4:
             ordered = tuple(sorted(series.values, reverse=rng.random() < 0.5))
             series = Series(

@@ -68,13 +68,35 @@ def a_title(
             title = gap.join(parts)
         elif roll < 0.75:
             title = rng.choice(words.TITLES)[language]
-        elif roll < 0.9:
+        elif roll < 0.82:
             title = gap.join((adjective, "系列" if language == "zh" else "series"))
+        elif roll < 0.94:
+            title = material.phrase(rng, split, language, rng.randint(1, 3))
         else:
             title = rng.choice(material.strings[split])[language][:14].strip()
         if split_of(title) == split:
             break
     return title.title() if language == "en" and rng.random() < 0.3 else title
+
+
+def some_features(rng: random.Random, material: Material, split: Split, language: Language) -> tuple[str, ...]:
+    """Selling points as shops know them, among words that no one could guess; English ones capitalised or not."""
+    known = pick_words(rng, words.FEATURES, language, rng.choice((0, 1, 2, 2, 3, 3, 4)))
+    some = [
+        material.phrase(rng, split, language, rng.randint(1, 3)) if rng.random() < 0.3 else feature for feature in known
+    ]
+    form = rng.choice((str, str.capitalize, str.capitalize, str.title, str.lower))
+    return tuple(dict.fromkeys(form(feature) for feature in some))
+
+
+def a_badge(rng: random.Random, material: Material, split: Split, language: Language) -> str:
+    """What a badge says."""
+    roll = rng.random()
+    if roll < 0.12:
+        return material.phrase(rng, split, language, 1)
+    if roll < 0.2:
+        return rng.choice((f"-{rng.randint(5, 90)}%", f"{rng.randint(1, 9)}折", f"{rng.randint(5, 90)}% OFF", "TOP 1"))
+    return rng.choice(words.BADGES)[language]
 
 
 def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, *, is_silent: bool = False) -> Offer:
@@ -97,8 +119,8 @@ def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, 
         material=rng.choice(stuffs) if stuffs and rng.random() < 0.5 else None,
         price=a_price(rng, currency) if has_price else None,
         old_price=a_price(rng, currency) if has_price and rng.random() < 0.22 else None,
-        badge=rng.choice(words.BADGES)[language] if rng.random() < 0.45 else None,
-        features=pick_words(rng, words.FEATURES, language, rng.choice((0, 1, 2, 2, 3, 3, 4))),
+        badge=a_badge(rng, material, split, language) if rng.random() < 0.45 else None,
+        features=some_features(rng, material, split, language),
         button=rng.choice(BUY)[language] if rng.random() < 0.2 else None,
         says_colour=hue is not None and rng.random() < 0.25,
         says_category=rng.random() < 0.15,

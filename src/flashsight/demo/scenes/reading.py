@@ -20,6 +20,8 @@ MAX_LINES = 16
 def random_text(rng: random.Random, material: Material, split: Split, length: int) -> str:
     """A line of strings, of random characters or of numbers, about `length` Chinese characters wide."""
     roll = rng.random()
+    if rng.random() < 0.4:
+        return _prose(rng, material, split, length)
     if roll < 0.35:
         chinese = [char for char in rng.choices(material.characters[120:], k=length) if "㐀" <= char <= "鿿"]
         return "".join(chinese)
@@ -40,6 +42,19 @@ def random_text(rng: random.Random, material: Material, split: Split, length: in
         )
     day = f"20{rng.randint(10, 30)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
     return f"{day} {rng.randrange(24):02}:{rng.randrange(60):02}"
+
+
+def _prose(rng: random.Random, material: Material, split: Split, length: int) -> str:
+    """Words in a row with the marks of sentences between them, about `length` Chinese characters wide."""
+    if rng.random() < 0.6:
+        parts: list[str] = []
+        while sum(map(len, parts)) < length:
+            parts += (material.phrase(rng, split, "zh", rng.randint(1, 3)), rng.choice(("，", "", "", "、", "：", "")))
+        return "".join(parts)[:length].rstrip("，、：") + rng.choice(("", "", "。", "！", "？"))
+    text = material.phrase(rng, split, "en", max(1, round(length / 3.2)))
+    if rng.random() < 0.2:
+        text = text.title() if rng.random() < 0.6 else text.upper()
+    return text + rng.choice(("", "", ".", "!", "?", ","))
 
 
 def text_size(rng: random.Random) -> int:

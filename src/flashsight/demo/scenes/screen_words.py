@@ -77,6 +77,8 @@ class Screen:
 def _short(rng: random.Random, material: Material, split: Split, language: Language, length: int) -> str:
     """A string of a user interface of at most so many Chinese characters' width."""
     limit = length if language == "zh" else length * 2
+    if rng.random() < 0.4:
+        return material.phrase(rng, split, language, rng.randint(1, max(1, length // 4)))[:limit].strip()
     for _ in range(20):
         text = rng.choice(material.strings[split])[language].strip()
         if len(text) <= limit:
@@ -87,6 +89,8 @@ def _short(rng: random.Random, material: Material, split: Split, language: Langu
 def an_error(rng: random.Random, material: Material, split: Split, language: Language) -> str:
     """An error text: what failed and why, or one of the two, or any string."""
     roll = rng.random()
+    if roll < 0.08:
+        return material.phrase(rng, split, language, rng.randint(2, 5))
     if roll < 0.4:
         failed = rng.choice(words.ACTIONS)[language] + ("失败" if language == "zh" else " failed")
         for _ in range(15):
