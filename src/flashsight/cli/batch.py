@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flashsight.cli.ask import refuse_pointless
 from flashsight.cli.batch_progress import shown, summary
+from flashsight.cli.batch_question import Asked, Given, asked_of
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import EXIT_FAILED, to_stderr
-from flashsight.core.config import Config
 from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective
 from flashsight.core.telemetry import configure_logging
-from flashsight.core.types import Sampling
+from flashsight.presets import Language
 
 if TYPE_CHECKING:
     from flashsight.service import ChatBackend
-    from flashsight.workbench.ask import Question
     from flashsight.workbench.records import ModelRecord, Run
     from flashsight.workbench.source import Source
 
@@ -33,8 +31,6 @@ UPSTREAM_PARALLEL, UPSTREAM_QUEUED = 8, 128
 """How many cases another server is sent at a time: its own limits are not known here."""
 
 _HERE = tuple(name for name in settings_of("model", "engine", "media", None) if name != "log_format")
-_GATE = frozenset({"max_pixels", "min_side", "max_aspect", "max_pictures"})
-"""Limits that pictures meet here, whoever answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +44,6 @@ class _Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the command line asks for; `origin` is the run that is repeated."""
-
-    question: Question
-    config: Config
-    url: str | None
-    origin: Run | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
     """Where the cases come from and where the run goes."""
 
@@ -66,7 +52,7 @@ class _Place:
     column: str | None
 
 
-@takes_settings(*_HERE, "api_key")
+@takes_settings(*_HERE, "api_key", "presets_folder")
 def batch(
     *,
     effective: Effective,
@@ -75,7 +61,9 @@ def batch(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="RUN", help="folder of the run; the same one again goes on with it")],
     prompt: Annotated[str | None, typer.Option(help="the question about each case")] = None,
-    schema: Annotated[str | None, typer.Option(help="file with a JSON schema, or a built-in one: product")] = None,
+    preset: Annotated[str | None, typer.Option(help="a scene: its prompt, schema and sampling; see presets")] = None,
+    language: Annotated[Language | None, typer.Option(help="of the preset's prompt; default: zh")] = None,
+    schema: Annotated[str | None, typer.Option(help="file with a JSON schema, or a preset's name for its own")] = None,
     mode: Annotated[
         Mode, typer.Option(help="one at a time; as many as the engine takes; all into the engine's own queue")
     ] = "parallel",
@@ -95,21 +83,25 @@ def batch(
     Every answer is kept as it comes; after any stop the same command goes on. Results: RUN/results.jsonl and .csv.
 
     \b
-    flashsight batch ./pictures --schema product --out runs/first
+    flashsight batch ./pictures --preset product --out runs/first
     flashsight batch goods.xlsx --column 图片 --prompt "写一句卖点" --out runs/copy --excel
     flashsight batch --from runs/first --prompt "618 大促,描述图中的商品" --out runs/second
     flashsight batch ./pictures --out runs/other --url http://10.0.0.5:8000 --served-name qwen3-vl
     """
     level = effective.settings.log_level if effective.origins["log_level"] != "default" else "warning"
     configure_logging(format="human", level=level)
-    asked = _asked(effective, url, origin, prompt, schema, max_tokens, temperature, seed, thinking)
+    given = Given(prompt, preset, language, schema, url, max_tokens, temperature, seed, thinking)
+    asked = asked_of(effective, given, origin)
     if (source is None) == (origin is None):
         raise ConfigError("name a folder or a table, or the run to repeat with --from; one of them")
     if excel:
         from flashsight.workbench.extras import library
 
         library("xlsxwriter")
-    place = _Place(source=source, out=out, column=column)
+    _carry_out(asked, effective, _Place(source=source, out=out, column=column), mode, excel=excel)
+
+
+def _carry_out(asked: Asked, effective: Effective, place: _Place, mode: Mode, *, excel: bool) -> None:
     known = _known(place)
     if known is not None and known.is_complete:
         run = _open(asked, known.manifest.model, place, known)
@@ -120,62 +112,8 @@ def batch(
     _end(run, excel=excel)
 
 
-def _asked(
-    effective: Effective,
-    url: str | None,
-    origin: Path | None,
-    prompt: str | None,
-    schema: str | None,
-    max_tokens: int | None,
-    temperature: float | None,
-    seed: int | None,
-    thinking: bool | None,
-) -> _Asked:
-    from flashsight.workbench.ask import Question
-    from flashsight.workbench.plan import DEFAULT_PROMPT, SCHEMA_PROMPT, question_of
-    from flashsight.workbench.records import open_run
-    from flashsight.workbench.schema import read_schema
-
-    repeated = open_run(origin) if origin is not None else None
-    wanted = read_schema(schema) if schema is not None else None
-    usual = Question(
-        prompt=SCHEMA_PROMPT if wanted is not None else DEFAULT_PROMPT, schema=None, sampling=Sampling(max_tokens=512)
-    )
-    before = question_of(repeated) if repeated is not None else usual
-    given: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
-    question = Question(
-        prompt=prompt if prompt is not None else before.prompt,
-        schema=wanted if wanted is not None else before.schema,
-        sampling=replace(before.sampling, **{name: value for name, value in given.items() if value is not None}),
-        thinking=before.thinking if thinking is None else thinking,
-    )
-    if not question.prompt.strip():
-        raise ConfigError("the prompt is empty; leave --prompt out to use the usual one", param="prompt")
-    if repeated is not None and url is None and effective.origins["model_path"] == "default":
-        url = repeated.manifest.model.url
-    refuse_pointless(effective, url, used_here=_GATE)
-    return _Asked(question=question, config=_config(effective, repeated), url=url, origin=repeated)
-
-
-def _config(effective: Effective, repeated: Run | None) -> Config:
-    """The settings, with the repeated run's own where nothing else was said."""
-    config = effective.config
-    if repeated is None:
-        return config
-    model, media = repeated.manifest.model, repeated.manifest.media
-    untold = {name for name, origin in effective.origins.items() if origin == "default"}
-    said = {
-        "path": ("model_path", model.path),
-        "dtype": ("dtype", model.precision),
-        "served_name": ("served_name", model.name),
-    }
-    changes = {name: value for name, (setting, value) in said.items() if setting in untold and value is not None}
-    kept = {name: value for name, value in media.items() if {"max_bytes": "max_picture_size"}.get(name, name) in untold}
-    return replace(config, model=replace(config.model, **changes), media=replace(config.media, **kept))  # type: ignore[arg-type]
-
-
 @contextmanager
-def _backend(asked: _Asked, effective: Effective) -> Iterator[_Backend]:
+def _backend(asked: Asked, effective: Effective) -> Iterator[_Backend]:
     from flashsight.workbench.records import ModelRecord
 
     config = asked.config
@@ -223,7 +161,7 @@ def _cases(place: _Place) -> Source:
     return read_source(place.source, column=place.column, without=place.out)
 
 
-def _source(asked: _Asked, place: _Place) -> Source:
+def _source(asked: Asked, place: _Place) -> Source:
     """The cases without their hashes."""
     from flashsight.workbench.source import Source
 
@@ -233,7 +171,7 @@ def _source(asked: _Asked, place: _Place) -> Source:
     return Source(path=Path(said.path), root=Path(said.root), cases=tuple(asked.origin.cases()))
 
 
-def _open(asked: _Asked, model: ModelRecord, place: _Place, known: Run | None) -> Run:
+def _open(asked: Asked, model: ModelRecord, place: _Place, known: Run | None) -> Run:
     """Go on with the run that is known, or begin it."""
     from flashsight.workbench.plan import manifest_of
     from flashsight.workbench.run import begin, resume
@@ -256,7 +194,7 @@ def _open(asked: _Asked, model: ModelRecord, place: _Place, known: Run | None) -
         return begin(place.out, manifest, hashed)
 
 
-def _until_stopped(asked: _Asked, backend: _Backend, run: Run, mode: Mode) -> None:
+def _until_stopped(asked: Asked, backend: _Backend, run: Run, mode: Mode) -> None:
     try:
         asyncio.run(_go(asked, backend, run, mode))
     except KeyboardInterrupt:
@@ -264,7 +202,7 @@ def _until_stopped(asked: _Asked, backend: _Backend, run: Run, mode: Mode) -> No
         raise
 
 
-async def _go(asked: _Asked, backend: _Backend, run: Run, mode: Mode) -> None:
+async def _go(asked: Asked, backend: _Backend, run: Run, mode: Mode) -> None:
     from flashsight.processing.media import MediaGate
     from flashsight.workbench.ask import Asker
     from flashsight.workbench.run import BatchRun

@@ -1,4 +1,4 @@
-"""The schema that every answer of a run fits: built in, or a file that the user changes. Compiles nothing."""
+"""The schema that every answer of a run fits: a preset's, or a file that the user changes. Compiles nothing."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from flashsight.core.errors import ConfigError
-
-_BUILT_IN = Path(__file__).parent / "schemas"
-
-
-def built_in_schemas() -> tuple[str, ...]:
-    """Names that stand for schemas of the package."""
-    return tuple(sorted(path.stem for path in _BUILT_IN.glob("*.json")))
+from flashsight.presets import load_presets
 
 
-def read_schema(name: str) -> Mapping[str, Any]:
-    """The JSON schema under a built-in name or in a file. Raises ConfigError for what is neither."""
-    file = _BUILT_IN / f"{name}.json" if name in built_in_schemas() else Path(name)
+def read_schema(name: str, presets_folder: Path | None = None) -> Mapping[str, Any]:
+    """The JSON schema of the preset of this name, or in a file. Raises ConfigError for what is neither."""
+    known = {each: preset.schema for each, preset in load_presets(presets_folder).items() if preset.schema is not None}
+    if name in known:
+        return known[name]
+    file = Path(name)
     try:
         schema = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError:
-        known = ", ".join(built_in_schemas())
-        raise ConfigError(f"the schema {name!r} is no file and none of the built-in ones: {known}") from None
+        raise ConfigError(
+            f"the schema {name!r} is no file, and no preset of that name has one: {', '.join(known)}"
+        ) from None
     except ValueError as error:
         raise ConfigError(f"the schema file {file} is not JSON: {error}") from None
     if not isinstance(schema, dict):
