@@ -28,7 +28,7 @@ from tests.workbench.house import QUESTION, Backend, CountingGate, asker_of, dra
 
 pytestmark = pytest.mark.anyio
 
-WRITTEN = ("manifest.json", "cases.jsonl", "results.jsonl", "timings.jsonl")
+WRITTEN = ("manifest.json", "cases.jsonl", "results.jsonl", "timings.jsonl", "parts.jsonl")
 
 
 @pytest.fixture

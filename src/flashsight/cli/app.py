@@ -20,6 +20,7 @@ from flashsight.cli.evaluate import evaluate
 from flashsight.cli.presets import presets
 from flashsight.cli.ratings import ratings
 from flashsight.cli.reference import reference
+from flashsight.cli.report import report
 from flashsight.cli.serve import serve
 from flashsight.cli.settings import config
 from flashsight.cli.terminal import EXIT_INTERRUPTED, exit_status, show_error
@@ -60,6 +61,7 @@ app.command()(logs)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(claims)
+app.command()(report)
 app.command()(doubt)
 app.command()(workbench)
 app.command()(ratings)

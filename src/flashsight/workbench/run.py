@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from flashsight.core.errors import FlashSightError
 from flashsight.workbench.ask import Asker
 from flashsight.workbench.journal import Journal, cannot_write
 from flashsight.workbench.order import write_in_order
+from flashsight.workbench.pace import Part, add_part
 from flashsight.workbench.progress import Progress
 from flashsight.workbench.records import Case, Manifest, Run, RunError, to_line
 
@@ -177,7 +179,16 @@ class BatchRun:
 
         report()
         queue = iter(left)
-        await _all_or_none([asyncio.create_task(worker(queue)) for _ in range(min(in_flight, len(left)))])
+        try:
+            await _all_or_none([asyncio.create_task(worker(queue)) for _ in range(min(in_flight, len(left)))])
+        finally:
+            self._keep_pace(self._clock() - began_at, in_flight)
+
+    def _keep_pace(self, seconds: float, in_flight: int) -> None:
+        if self._num_pictures:
+            part = Part(num_pictures=self._num_pictures, seconds=round(seconds, 3), in_flight=in_flight)
+            with suppress(OSError):  # a full disk is told by the journal, which matters
+                add_part(self.run.folder, part)
 
     def _finish(self, journal: Journal) -> None:
         try:
