@@ -2,7 +2,7 @@
 python := $(or $(FLASHSIGHT_VENV),.venv)/bin/python
 export PYTHONPATH := src
 
-.PHONY: help setup start stop test check format docs screenshots page-figures
+.PHONY: help setup start stop test check format docs screenshots page-figures examples
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -34,3 +34,6 @@ screenshots: ## take the pictures of the page again
 
 page-figures: ## measure the page in Chromium: first paint, bytes, layout shift, frames
 	PYTHONPATH=src:. $(python) scripts/page_figures.py
+
+examples: ## ask the built-in checkpoint about the example pictures again
+	$(python) scripts/answer_examples.py
