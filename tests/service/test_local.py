@@ -136,7 +136,7 @@ def test_asking_for_more_than_the_context_leaves_names_all_three_numbers(backend
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(backend: LocalBackend):
-    with pytest.raises(PromptTooLong, match="limit is 199") as caught:
+    with pytest.raises(PromptTooLong, match="maximum context length is 200") as caught:
         answered(backend, conversation(TextPart(text="1 2 3 " * 200)))
     assert caught.value.param == "messages"
 
