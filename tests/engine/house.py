@@ -127,7 +127,8 @@ class House:
             salt=Salt(salt.encode()),
             kind=kind,
         )
-        self.scheduler.add(sequence)
+        displaced = self.scheduler.add(sequence)
+        self.ended += [displaced] if displaced is not None else []
         self.sequences.append(sequence)
         return sequence
 

@@ -17,7 +17,10 @@ from flashsight.engine.sequence import Kind, Sequence
 
 
 class PictureFeed:
-    """Keeps the picture cache's account of who wants what, and plans its work. `running` comes in order of rank."""
+    """Keeps the picture cache's account of who wants what, and plans its work.
+
+    `running`: the sequences that still read, in the order in which they may.
+    """
 
     def __init__(self, limits: Limits, pictures: PictureCache) -> None:
         self._limits = limits

@@ -156,11 +156,13 @@ class Loop:
 
     def _admit(self, request: Request) -> None:
         try:
-            self._scheduler.add(request.sequence)
+            displaced = self._scheduler.add(request.sequence)
         except FlashSightError as error:
             self.refuse(request, error)
-        else:
-            self._requests[request.sequence.id] = request
+            return
+        self._requests[request.sequence.id] = request
+        if displaced is not None and displaced.error is not None:
+            self._fail(displaced, displaced.error)
 
     def _abort(self, sequence_id: SequenceId) -> None:
         request = self._requests.pop(sequence_id, None)

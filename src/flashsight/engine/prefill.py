@@ -40,8 +40,6 @@ class Prefill:
         for sequence in line:
             if budget == 0:
                 break
-            if sequence.phase is Phase.DECODE:
-                continue
             self._adopt(sequence)
             if self._should_wait_for(in_flight, sequence):
                 continue

@@ -52,6 +52,16 @@ class WaitingQueue:
             self._callers.move_to_end(sequence.salt)
         return sequence
 
+    def last_of_greediest(self, salt: Salt) -> Sequence | None:
+        """The newest answer of the caller who has most of them in line, if that is two more than `salt` has.
+
+        Only answers that never ran count. Sending it away for one of `salt` makes the line more even.
+        """
+        line = max(self._callers.values(), key=len, default=None)
+        if line is None or len(line) < len(self._callers.get(salt, ())) + 2:
+            return None
+        return line[-1]
+
     def remove(self, sequence: Sequence) -> None:
         """Take a sequence out wherever it stands."""
         if sequence.kind is Kind.PREWARM:

@@ -26,6 +26,7 @@ from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.queue import WaitingQueue
 from flashsight.engine.sequence import Kind, Phase, Sequence, SequenceId
 from flashsight.engine.tally import Tally
+from flashsight.engine.turns import Turns
 
 
 class Scheduler:
@@ -57,20 +58,22 @@ class Scheduler:
         self._has_just_encoded = False
         self._feed = PictureFeed(limits, pictures)
         self._tally = Tally()
+        self._turns = Turns()
         self._prefill = Prefill(pool, prefix, pictures, self._feed, self._tally)
 
     # --- in and out ------------------------------------------------------------------------------------------
 
-    def add(self, sequence: Sequence) -> None:
-        """Queue a new sequence.
+    def add(self, sequence: Sequence) -> Sequence | None:
+        """Queue a new sequence. Where the line is full, it takes the place of one whose caller has far more in line.
 
-        Raises PromptTooLong or PictureError if it could never fit, Overloaded if too many wait already.
+        That one is returned; it has ended with Overloaded as its error. Raises PromptTooLong or PictureError if the new
+        one could never fit, Overloaded if too many wait already.
         """
         assert sequence.id not in self._by_id
         self._refuse_if_too_long(sequence)
         for picture in sequence.prompt.pictures:
             self.pictures.refuse_if_too_large(picture)
-        self._refuse_if_overloaded(sequence.kind)
+        displaced = self._displace_if_full(sequence)
         self._num_added += 1
         sequence.number = self._num_added
         sequence.arrived_at = self._clock()
@@ -80,6 +83,7 @@ class Scheduler:
             sequence.drafter = Drafter(sequence.prompt, longest=self.limits.draft_tokens)
         self._by_id[sequence.id] = sequence
         self._queue.push(sequence)
+        return displaced
 
     @property
     def _longest(self) -> int:
@@ -95,16 +99,23 @@ class Scheduler:
                 "send smaller or fewer pictures or a shorter prompt"
             )
 
-    def _refuse_if_overloaded(self, kind: Kind) -> None:
-        num_waiting = self._queue.count(kind)
-        if num_waiting >= self.limits.max_waiting:
-            self._tally.add("refused")
-            seconds = self._tally.seconds_until_served(num_waiting, num_served_at_once=len(self._running))
-            raise Overloaded(
-                f"{num_waiting} requests are waiting, the limit is {self.limits.max_waiting}; "
-                f"try again in about {seconds:.0f} s",
-                retry_after_seconds=seconds,
-            )
+    def _displace_if_full(self, newcomer: Sequence) -> Sequence | None:
+        num_waiting = self._queue.count(newcomer.kind)
+        if num_waiting < self.limits.max_waiting:
+            return None
+        self._tally.add("refused")
+        seconds = self._tally.seconds_until_served(num_waiting, num_served_at_once=len(self._running))
+        error = Overloaded(
+            f"{num_waiting} requests are waiting, the limit is {self.limits.max_waiting}; "
+            f"try again in about {seconds:.0f} s",
+            retry_after_seconds=seconds,
+        )
+        displaced = self._queue.last_of_greediest(newcomer.salt) if newcomer.kind is Kind.ANSWER else None
+        if displaced is None:
+            raise error
+        displaced.error = error
+        self._retire(displaced)
+        return displaced
 
     def abort(self, sequence_id: SequenceId) -> Sequence | None:
         """Drop a sequence at any phase and free all it holds. None if it is not here (any more)."""
@@ -155,10 +166,12 @@ class Scheduler:
         """Say what to run now. Commit it before asking again."""
         decodes = self._plan_decodes()
         self._admit()
-        encodes = () if self._has_just_encoded else self._feed.encodes(self._running)
-        prefills = [] if encodes else self._prefill.chunks(self._running, self.limits.step_tokens - len(decodes))
+        reading = self._turns.order(self._running)
+        encodes = () if self._has_just_encoded else self._feed.encodes(reading)
+        prefills = [] if encodes else self._prefill.chunks(reading, self.limits.step_tokens - len(decodes))
+        self._turns.note(prefills)
         if self._has_just_encoded and not prefills:
-            encodes = self._feed.encodes(self._running)
+            encodes = self._feed.encodes(reading)
         self._has_just_encoded = bool(encodes)
         decodes = self._draft(decodes)
         self._tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
@@ -166,7 +179,7 @@ class Scheduler:
             chunks=(*decodes, *prefills),
             num_decodes=len(decodes),
             encodes=encodes,
-            decode_requests=self._feed.decode_requests(self._running),
+            decode_requests=self._feed.decode_requests(reading),
         )
 
     def commit(
