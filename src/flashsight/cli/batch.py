@@ -77,6 +77,7 @@ def batch(
     seed: Annotated[int | None, typer.Option(help="draw the same words again")] = None,
     thinking: Annotated[bool | None, typer.Option("--thinking/--no-thinking", help="let the model think first")] = None,
     excel: Annotated[bool, typer.Option("--excel", help="write results.xlsx with thumbnails too")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="ask where each field is seen: boxes, if any")] = False,
 ) -> None:
     """Ask the same about a folder of pictures, or about the rows of a table. 批量处理:一个文件夹或一张表。
 
@@ -90,7 +91,7 @@ def batch(
     """
     level = effective.settings.log_level if effective.origins["log_level"] != "default" else "warning"
     configure_logging(format="human", level=level)
-    given = Given(prompt, preset, language, schema, url, max_tokens, temperature, seed, thinking)
+    given = Given(prompt, preset, language, schema, url, max_tokens, temperature, seed, thinking, evidence)
     asked = asked_of(effective, given, origin)
     if (source is None) == (origin is None):
         raise ConfigError("name a folder or a table, or the run to repeat with --from; one of them")

@@ -35,6 +35,7 @@ class Given:
     temperature: float | None
     seed: int | None
     thinking: bool | None
+    evidence: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class Asked:
 
 def asked_of(effective: Effective, given: Given, origin: Path | None) -> Asked:
     """Settle the question. Raises ConfigError for what does not go together."""
+    from flashsight.workbench.evidence import with_evidence
     from flashsight.workbench.plan import question_of
     from flashsight.workbench.records import open_run
     from flashsight.workbench.schema import read_schema
@@ -67,7 +69,10 @@ def asked_of(effective: Effective, given: Given, origin: Path | None) -> Asked:
         schema=wanted if wanted is not None else before.schema,
         sampling=replace(before.sampling, **{name: value for name, value in said.items() if value is not None}),
         thinking=before.thinking if given.thinking is None else given.thinking,
+        evidence=before.evidence or given.evidence,
     )
+    if question.evidence:
+        with_evidence(question.schema or {})  # says what is wrong with it before anything is loaded
     url = given.url
     if repeated is not None and url is None and effective.origins["model_path"] == "default":
         url = repeated.manifest.model.url

@@ -42,6 +42,7 @@ from flashsight.core.types import (
 from flashsight.processing.picture import decode
 from flashsight.service import ChatBackend
 from flashsight.service.upstream import Unreachable
+from flashsight.workbench.evidence import PROMPT, split_evidence, with_evidence
 from flashsight.workbench.look import fingerprint
 from flashsight.workbench.margins import NUM_TOP, margins_of
 from flashsight.workbench.records import Case, Doubt, Fault, Json, Result, Timing, Tokens
@@ -69,12 +70,16 @@ class BytesGate(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked about every case. sampling carries no constraint: it is made from the schema."""
+    """What is asked about every case. sampling carries no constraint: it is made from the schema.
+
+    evidence: a box is asked for each field of the schema too.
+    """
 
     prompt: str
     schema: Mapping[str, Any] | None
     sampling: Sampling
     thinking: bool = False
+    evidence: bool = False
 
 
 @dataclass(slots=True)
@@ -111,7 +116,7 @@ class Asker:
         schema = question.schema
         self._sampling = question.sampling
         if schema is not None:
-            constraint = JsonConstraint(schema=schema)
+            constraint = JsonConstraint(schema=with_evidence(schema) if question.evidence else schema)
             self._sampling = replace(question.sampling, constraint=constraint, logprobs=True, top_logprobs=NUM_TOP)
 
     async def ask(self, case: Case) -> Answered:
@@ -163,7 +168,7 @@ class Asker:
         try:
             answer = await self._answer(case, media)
             total_seconds = time.perf_counter() - began_at
-            result = self._result(case, answer, await looks)
+            result = self._result(case, answer, await looks, [each.turned_size for each in media])
             return result, _timing(case, answer, total_seconds, attempts), _doubt(result, answer)
         finally:
             looks.cancel()
@@ -189,7 +194,8 @@ class Asker:
 
     async def _answer(self, case: Case, media: list[Media]) -> _Answer:
         shown = [PicturePart(media=each) for each in media]
-        asked = TextPart(text=case.prompt or self._question.prompt)
+        prompt = case.prompt or self._question.prompt
+        asked = TextPart(text=f"{prompt}\n{PROMPT}" if self._question.evidence else prompt)
         conversation = Conversation(
             messages=(Message(role="user", parts=(*shown, asked)),),
             caller=BATCH,
@@ -210,11 +216,15 @@ class Asker:
                     answer.usage = delta
         return answer
 
-    def _result(self, case: Case, answer: _Answer, looks: tuple[str, ...]) -> Result:
+    def _result(
+        self, case: Case, answer: _Answer, looks: tuple[str, ...], turned_sizes: list[tuple[int, int]]
+    ) -> Result:
         text, finish, usage = "".join(answer.text), answer.finish, answer.usage
         assert finish is not None, "a backend's stream has a Finish for each choice"
         assert usage is not None, "a backend's stream ends with Usage"
-        parsed = None if self._question.schema is None else _object_in(text)
+        parsed, boxes = None if self._question.schema is None else _object_in(text), finish.boxes
+        if parsed is not None and self._question.evidence:
+            parsed, boxes = split_evidence(parsed, turned_sizes)
         return Result(
             id=case.id,
             pictures=case.pictures,
@@ -228,7 +238,7 @@ class Asker:
                 completion=usage.completion_tokens,
                 reasoning=usage.reasoning_tokens,
             ),
-            boxes=tuple(asdict(box) for box in finish.boxes),
+            boxes=tuple(asdict(box) for box in boxes),
             prompt=case.prompt,
             columns=case.columns,
             picture_hashes=looks,
@@ -272,7 +282,8 @@ def _no_object(finish: Finish) -> Fault:
 def _doubt(result: Result, answer: _Answer) -> Doubt | None:
     if result.parsed is None or not answer.logprobs:
         return None
-    return Doubt(id=result.id, margins=margins_of("".join(answer.text), answer.logprobs))
+    told = margins_of("".join(answer.text), answer.logprobs)
+    return Doubt(id=result.id, margins={name: margin for name, margin in told.items() if name in result.parsed})
 
 
 def _timing(case: Case, answer: _Answer, total_seconds: float, attempts: int) -> Timing:

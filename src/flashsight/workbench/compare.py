@@ -167,5 +167,11 @@ def _settings(first: Manifest, second: Manifest) -> dict[str, tuple[str, str]]:
 
 def _flat(manifest: Manifest) -> dict[str, str]:
     model = {f"model {name}": value for name, value in asdict(manifest.model).items()}
-    told = model | {"thinking": manifest.thinking, **manifest.sampling, **manifest.media, **manifest.versions}
+    told = model | {
+        "thinking": manifest.thinking,
+        "evidence": manifest.evidence,
+        **manifest.sampling,
+        **manifest.media,
+        **manifest.versions,
+    }
     return {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in told.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from flashsight.workbench.evidence import draw_boxes
 from flashsight.workbench.extras import library
 from flashsight.workbench.journal import cannot_write
 from flashsight.workbench.records import Result, Run, RunError, Timing
@@ -21,6 +22,7 @@ THUMBNAIL = 96
 
 _ROW_POINTS, _FORMULA = 74, ("=", "+", "-", "@", "\t", "\r")
 _CELL_CHARACTERS = 32_767
+_ORIENTATION = 0x0112
 _BEFORE, _AFTER = ("id", "picture"), ("error", "finish", "duplicate_of", "looks_like", "total_ms")
 
 
@@ -115,17 +117,24 @@ def _fill(book: Any, run: Run, thumbnails: Path) -> None:
             else:
                 sheet.write_number(number, places[name], value, wrapped)
         thumbnail = thumbnails / f"{number}.jpg"
-        if result.pictures and _thumbnail(run.picture_file(result.pictures[0]), thumbnail):
+        boxes = [box for box in result.boxes if box["picture"] == 0]
+        if result.pictures and _thumbnail(run.picture_file(result.pictures[0]), thumbnail, boxes):
             sheet.embed_image(number, 0, str(thumbnail), {"description": result.id[:255]})
     sheet.autofilter(0, 0, max(1, run.manifest.num_cases), len(names) - 1)
 
 
-def _thumbnail(picture: Path, file: Path) -> bool:
-    """Write a small JPEG; False for a picture that cannot be shown, which is an error in its row already."""
+def _thumbnail(picture: Path, file: Path, boxes: Sequence[Mapping[str, Any]]) -> bool:
+    """Write a small JPEG with the answer's boxes.
+
+    False for a picture that cannot be shown, which is an error in its row already.
+    """
     with suppress(OSError, ValueError, Image.DecompressionBombError, SyntaxError), Image.open(picture) as image:
+        is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
+        size = image.size[::-1] if is_on_its_side else image.size
         image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
         turned = ImageOps.exif_transpose(image).convert("RGB")
         turned.thumbnail((THUMBNAIL, THUMBNAIL))
+        draw_boxes(turned, boxes, size)
         turned.save(file, "JPEG", quality=80)
         return True
     return False

@@ -42,6 +42,7 @@ def manifest_of(
         schema_sha256=sha256_of_schema(question.schema),
         sampling=_written(question.sampling),
         thinking=question.thinking,
+        evidence=question.evidence,
         media={name: getattr(media, name) for name in _MEDIA},
         versions={"flashsight": __version__, "python": platform.python_version(), "torch": version("torch")},
     )
@@ -53,7 +54,11 @@ def question_of(run: Run) -> Question:
     names = {field.name for field in fields(Sampling)} - _NOT_WRITTEN
     said = {name: _tupled(value) for name, value in manifest.sampling.items() if name in names}
     return Question(
-        prompt=manifest.prompt, schema=manifest.schema, sampling=Sampling(**said), thinking=manifest.thinking
+        prompt=manifest.prompt,
+        schema=manifest.schema,
+        sampling=Sampling(**said),
+        thinking=manifest.thinking,
+        evidence=manifest.evidence,
     )
 
 

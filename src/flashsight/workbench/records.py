@@ -62,6 +62,7 @@ class Manifest:
     created: UTC, ISO 8601. schema None: the answer is plain text. The hashes are sha256 in hex: of the prompt's UTF-8,
     of the schema as compact JSON with sorted keys. sampling: temperature, max_tokens, seed … as `core.types.Sampling`
     names them. media: the limits that change what the model sees. versions: of flashsight, Python and torch.
+    evidence: a box was asked for each field, as `workbench.evidence`; the schema is told without it.
     """
 
     created: str
@@ -76,6 +77,7 @@ class Manifest:
     thinking: bool = False
     media: Json = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    evidence: bool = False
     format: int = FORMAT
 
 

@@ -63,7 +63,7 @@ def _is_foreign(name: str) -> bool:
 def resume(run: Run, wanted: Manifest) -> Run:
     """Go on with a run. RunError if it asked something else, or about other cases, saying what differs."""
     ours, theirs = asdict(wanted), asdict(run.manifest)
-    names = ("model", "prompt", "schema_sha256", "sampling", "thinking", "media")
+    names = ("model", "prompt", "schema_sha256", "sampling", "thinking", "evidence", "media")
     differing = [name.removesuffix("_sha256") for name in names if ours[name] != theirs[name]]
     if ours["source"]["path"] != theirs["source"]["path"]:
         differing.append("source")
