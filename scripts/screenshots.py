@@ -47,15 +47,15 @@ class Shot:
 
 CHINESE, ENGLISH, DARK = {"locale": "zh-CN"}, {"locale": "en-GB"}, {"color_scheme": "dark"}
 SHOTS = (
-    Shot("page-zh.png", "card_tshirt_zh.png", ("请描述这张图片的内容", "价格是多少？"), options=CHINESE),
+    Shot("page-zh.png", "card_tshirt_zh.png", (None,), scene="商品", options=CHINESE),
     Shot("page-zh-dark.png", "settings_zh.png", ("列表里有哪些项？", "“深色模式”打开了吗？"), options=CHINESE | DARK),
+    Shot("page-en.png", "card_headphones_en.png", ("What colour is it?", "What is the price?"), options=ENGLISH),
     Shot(
-        "page-en.png",
+        "page-en-dark.png",
         "dialog_login_zh.png",
         ("Which buttons are there?", "What problem did the user run into?"),
-        options=ENGLISH,
+        options=ENGLISH | DARK,
     ),
-    Shot("page-en-dark.png", "card_headphones_en.png", (None,), scene="Product", options=ENGLISH | DARK),
 )
 
 
