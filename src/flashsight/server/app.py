@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -23,10 +21,10 @@ from flashsight.presets import Preset
 from flashsight.server.chat import chat_endpoint
 from flashsight.server.errors import error_response, method_not_allowed, not_found
 from flashsight.server.estimate import EstimateBody, estimate_endpoint
-from flashsight.server.fields import FIELDS, RESPONSE_FIELDS
 from flashsight.server.files import add_files
 from flashsight.server.frontdoor import Capped, Guarded, Named
 from flashsight.server.metrics import Metrics
+from flashsight.server.openapi import describe_routes
 from flashsight.server.operations import add_operations
 from flashsight.server.page import DOCS_FOLDER, page_endpoint, read_page
 from flashsight.server.presets import add_presets
@@ -96,7 +94,7 @@ def build_app(
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
     handle_errors(app)
-    _describe(app)
+    describe_routes(app, _BODIES)
     metrics.watch(readiness)
     # The last one added is the outermost.
     app.add_middleware(Capped, max_bytes=config.max_body_bytes)
@@ -144,30 +142,3 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, query)
     app.add_exception_handler(FlashSightError, ours)
     app.add_exception_handler(HTTPException, frameworks)
-
-
-def _describe(app: FastAPI) -> None:
-    """Make /openapi.json tell the bodies as they are checked, the chat's with the table of fields in words."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for path, body in _BODIES.items():
-                schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas.update(schema.pop("$defs", {}))
-                schemas[body.__name__] = schema
-                document["paths"][path]["post"]["requestBody"] = {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}},
-                }
-            for name, fields in (("ChatBody", FIELDS), ("ResponseBody", RESPONSE_FIELDS)):
-                for field, verdict in fields.items():
-                    told = f"{verdict.verdict}. {verdict.note}".strip()
-                    schemas[name]["properties"][field]["description"] = told
-            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"key": []}, {}]
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
