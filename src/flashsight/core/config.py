@@ -15,6 +15,7 @@ MIB = 1 << 20
 
 LoadFormat = Literal["auto", "dummy"]
 Device = Literal["auto", "cpu", "cuda"]
+Kernels = Literal["auto", "off"]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 
@@ -47,6 +48,7 @@ class EngineConfig:
     max_sequences: most sequences decoding at once. max_waiting: longest queue; beyond it a request is refused (429).
     picture_host_bytes: encoded pictures kept in host memory; picture_folder: and in files, up to picture_folder_bytes.
     draft_tokens: most tokens guessed ahead from a greedy answer's own text; 0: none.
+    kernels: `off` keeps a GPU on torch's own kernels; `auto` takes ours over where they run.
     """
 
     block_size: int = 16
@@ -64,6 +66,7 @@ class EngineConfig:
     draft_tokens: int = 0
     prefix_cache: bool = True
     decode_threads: int = 4
+    kernels: Kernels = "auto"
 
     def __post_init__(self) -> None:
         for name in (

@@ -26,6 +26,7 @@ from flashsight.core.config import (
     Device,
     Dtype,
     EngineConfig,
+    Kernels,
     LoadFormat,
     MediaConfig,
     ModelConfig,
@@ -156,6 +157,10 @@ class Settings(BaseSettings):
     )
     decode_threads: Annotated[int, Feeds("engine", "decode_threads")] = Field(
         default=_ENGINE.decode_threads, description="threads that decode pictures"
+    )
+    kernels: Annotated[Kernels, Feeds("engine", "kernels")] = Field(
+        default=_ENGINE.kernels,
+        description="auto: kernels of our own and recorded steps where the GPU has them; off: torch's own only",
     )
 
     max_picture_size: Annotated[ByteSize, Feeds("media", "max_bytes")] = Field(

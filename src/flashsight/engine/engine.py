@@ -16,7 +16,7 @@ from threading import Event, Thread
 
 from flashsight.core.errors import EngineFault, FlashSightError, NotReady
 from flashsight.core.types import ModelInput, PromptStats, Salt, TokenEvent, TokenSampling
-from flashsight.engine.inbox import Abort, Inbox, Message, Stop, Submit
+from flashsight.engine.inbox import Abort, Inbox, Message, Nudge, Stop, Submit
 from flashsight.engine.loop import EngineSnapshot, Loop
 from flashsight.engine.publish import Ticket
 from flashsight.engine.request import Request
@@ -159,6 +159,7 @@ class Engine:
             self._runner.warm_up(self._sampler)
             self._is_ready = True
             self._has_warmed_up.set()
+            self._runner.begin_takeover(lambda: self._inbox.post(Nudge()))
             self._run()
         except Exception:
             _log.exception("the engine has stopped; restart the server")

@@ -49,7 +49,12 @@ class Stop:
     drain: bool
 
 
-Message = Submit | Abort | Decoded | Stop
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """There is work for an idle moment."""
+
+
+Message = Submit | Abort | Decoded | Stop | Nudge
 
 
 class Inbox:

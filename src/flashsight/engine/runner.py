@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -27,7 +27,12 @@ from flashsight.engine.plan import Chunk
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
 from flashsight.models.attention.layout import AttentionBackend, KVCache, Span, StepLayout
+from flashsight.models.attention.staging import Staging
 from flashsight.models.door import VisionLanguageModel
+
+if TYPE_CHECKING:
+    from flashsight.engine.graphs import RecordedStep
+    from flashsight.engine.takeover import Takeover
 
 FeaturesOf = Callable[[PictureKey], Tensor]
 
@@ -53,14 +58,18 @@ class Runner:
         cache: KVCache,
         pixel_path: PixelPath,
         step_tokens: int,
+        takeover: Takeover | None = None,
     ) -> None:
         self._model = model
         self._backend = backend
         self._cache = cache
         self._pixel_path = pixel_path
+        self._takeover = takeover
+        self._staging = Staging(model.device, torch.int64)
+        self._pixels = Staging(model.device, torch.uint8)
         # Reused by every step: building tensors anew costs more than a small model's layer.
-        self._ids = np.zeros(step_tokens, np.int64)
-        self._positions = np.zeros((3, step_tokens), np.int64)
+        self._numbers = np.zeros((4, step_tokens), np.int64)
+        self._ids, self._positions = self._numbers[0], self._numbers[1:]
 
     @torch.inference_mode()
     def encode(self, pictures: Seq[PictureInput], pixels: Seq[NDArray[np.uint8]]) -> list[Tensor]:
@@ -76,19 +85,71 @@ class Runner:
     def logits(self, chunks: Seq[Chunk], features_of: FeaturesOf) -> Tensor | None:
         """Compute the chunks' keys and values; return logits_NV of their sampled rows, in order."""
         spans, sampled_rows = self._pack(chunks)
-        num_tokens = spans[-1].row + spans[-1].num_new
-        device = self._model.device
-        hidden_TC = self._model.embed(torch.from_numpy(self._ids[:num_tokens]).to(device))
-        if any(chunk.start < chunk.sequence.num_prompt for chunk in chunks):
-            self._place_features(hidden_TC, chunks, spans, features_of)
-        positions_3T = torch.from_numpy(self._positions[:, :num_tokens]).to(device)
-        attend = self._backend.begin(StepLayout(spans), self._cache)
-        hidden_TC = self._model.forward(hidden_TC, positions_3T, attend)
+        layout = StepLayout(spans)
+        recorded = self._recorded(layout)
+        if recorded is not None and recorded.hidden is None:
+            self._send(layout.num_tokens, recorded.numbers)
+            recorded.attend.fill(layout)
+            recorded.replay()
+            return self._rows(recorded.outcome, sampled_rows) if sampled_rows else None
+        hidden_TC = self._hidden(chunks, layout, features_of, recorded)
         if not sampled_rows:
             return None
-        if len(sampled_rows) < num_tokens:
-            hidden_TC = hidden_TC.index_select(0, torch.tensor(sampled_rows, device=device))
-        return self._model.logits(hidden_TC)
+        return self._model.logits(self._rows(hidden_TC, sampled_rows))
+
+    @property
+    def is_ahead(self) -> bool:
+        """True where a step's kernels run on by themselves after `logits` has returned."""
+        return self._model.device.type == "cuda"
+
+    def begin_takeover(self, wake: Callable[[], object]) -> None:
+        """Start to prepare faster parts beside the first answers; `wake` is called when `take_over` has work to do."""
+        if self._takeover is not None:
+            self._takeover.begin(wake)
+
+    def take_over(self) -> bool:
+        """Do a short piece of work towards faster steps while nobody waits; True if there is more."""
+        return self._takeover is not None and self._takeover.go_on()
+
+    def _hidden(
+        self, chunks: Seq[Chunk], layout: StepLayout, features_of: FeaturesOf, recorded: RecordedStep | None
+    ) -> Tensor:
+        """Return hidden rows of a step, replayed if it is recorded; then there may be more rows than tokens."""
+        numbers = self._send(layout.num_tokens, None if recorded is None else recorded.numbers)
+        hidden_TC = self._model.embed(numbers[0])
+        if any(chunk.start < chunk.sequence.num_prompt for chunk in chunks):
+            self._place_features(hidden_TC, chunks, layout.spans, features_of)
+        if recorded is not None and recorded.hidden is not None:
+            recorded.hidden.copy_(hidden_TC)
+            recorded.attend.fill(layout)
+            recorded.replay()
+            return recorded.outcome
+        backend = self._backend if self._takeover is None else self._takeover.backend or self._backend
+        return self._model.forward(hidden_TC, numbers[1:], backend.begin(layout, self._cache))
+
+    def _recorded(self, layout: StepLayout) -> RecordedStep | None:
+        graphs = None if self._takeover is None else self._takeover.graphs
+        return None if graphs is None else graphs.find(layout)
+
+    def _send(self, num_tokens: int, to: Tensor | None) -> Tensor:
+        """Return what `_pack` wrote, ids and positions [4, R], on the device; padded to the rows of `to` if given."""
+        if to is None and not self.is_ahead:
+            return torch.from_numpy(self._numbers[:, :num_tokens])
+        if to is None:
+            to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._model.device)
+        host = self._staging.host(to.numel()).reshape(to.shape)
+        host[:, :num_tokens], host[:, num_tokens:] = self._numbers[:, :num_tokens], 0
+        self._staging.send(to.view(-1))
+        return to
+
+    def _rows(self, tensor_RC: Tensor, rows: list[int]) -> Tensor:
+        """Return the given rows: a view of the first ones, else a copy."""
+        if rows == list(range(len(rows))):
+            return tensor_RC[: len(rows)]
+        at = torch.empty(len(rows), dtype=torch.int64, device=self._model.device)
+        self._staging.host(len(rows))[:] = rows
+        self._staging.send(at)
+        return tensor_RC.index_select(0, at)
 
     def warm_up(self, sampler: Sampler) -> None:
         """Run everything once on next to nothing: kernels and thread pools are made on first use.
@@ -137,12 +198,25 @@ class Runner:
                 hidden_TC[row : row + num_rows] = features_MC[part.offset : part.offset + num_rows]
 
     def _patches(self, picture: PictureInput, pixels: NDArray[np.uint8]) -> Tensor:
-        # Decoders hand out read-only arrays, which torch can't wrap without a warning.
-        writable = np.require(pixels, np.uint8, ["C_CONTIGUOUS", "WRITEABLE"])
-        pixels_HWC = torch.from_numpy(writable).to(self._model.device)
+        pixels_HWC = self._upload(pixels)
         return self._pixel_path(pixels_HWC, picture.resized).to(self._model.dtype)
 
+    def _upload(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Return the pixels on the device; through pinned memory, so that the next kernels are prepared meanwhile."""
+        if self._model.device.type == "cpu":
+            # Decoders hand out read-only arrays, which torch can't wrap without a warning.
+            return torch.from_numpy(np.require(pixels, np.uint8, ["C_CONTIGUOUS", "WRITEABLE"]))
+        pixels_HWC = torch.empty(pixels.shape, dtype=torch.uint8, device=self._model.device)
+        flat, to = pixels.reshape(-1), pixels_HWC.view(-1)
+        for start in range(0, pixels.size, UPLOAD_BYTES):
+            piece = flat[start : start + UPLOAD_BYTES]
+            self._pixels.host(len(piece))[:] = piece
+            self._pixels.send(to[start : start + len(piece)])
+        return pixels_HWC
 
+
+UPLOAD_BYTES = 4 << 20
+"""Pixels are copied in pieces of this size, so that one is on its way while the next is written."""
 SWITCH_SECONDS = 0.0005
 
 _WARM_UP_GRID = Grid(t=1, h=4, w=4)

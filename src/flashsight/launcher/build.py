@@ -22,6 +22,7 @@ from flashsight.engine.sampler import Sampler
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.tiers import DiskTier, HostTier, PictureTiers
 from flashsight.engine.usage import measure_use
+from flashsight.launcher.speed import takeover_of
 from flashsight.models.attention.layout import KVCache
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.loading import LoadedModel, checkpoint_folder, load_model
@@ -161,6 +162,7 @@ def build_engine(config: Config, loaded: LoadedModel, plan: MemoryPlan, processo
         cache=cache,
         pixel_path=PixelPath(processor.settings),
         step_tokens=plan.limits.step_tokens,
+        takeover=takeover_of(config, loaded, plan, cache),
     )
     tiers = build_tiers(config, loaded)
     sampler = Sampler(vocab_size=shape.vocab_size, max_sequences=plan.limits.max_sequences, device=loaded.device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from flashsight.core.types import Grid
-from flashsight.models.attention.layout import Attend
+from flashsight.models.attention.layout import Attend, AttendPictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,10 @@ class VisionLanguageModel(Protocol):
     def device(self) -> torch.device:
         """Where the weights are."""
 
-    def encode(self, patches_PK: Tensor, grids: Sequence[Grid]) -> Tensor:
+    attend_pictures: AttendPictures
+    """What pictures attend by unless a call names another; may be replaced between calls."""
+
+    def encode(self, patches_PK: Tensor, grids: Sequence[Grid], attend: AttendPictures | None = None) -> Tensor:
         """Return features_MC, M = P / merge**2, of packed still pictures.
 
         K = 3 * 14 * 14 in (channel, row, column) order, normalised; patches come in squares of merge x merge.

@@ -1,14 +1,11 @@
-"""Triton's kernels run here on the CPU by its interpreter, or on the GPU where there is one."""
-
-import os
+"""Where the kernels are tested."""
 
 import pytest
 import torch
 
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
+from tests.support.interpreter import use_interpreter
 
-pytest.importorskip("triton", reason="triton is not installed")
+use_interpreter()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from flashsight.core.config import ModelConfig
+from flashsight.core.types import Grid
 from flashsight.models.attention.layout import AttentionBackend, KVCache, Span, StepLayout
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
@@ -104,3 +105,37 @@ def test_a_float16_residual_beyond_float16_stays_finite(device: torch.device, ti
     assert torch.isfinite(found).all()
     expected = torch.cat(logits_of(model, SdpaBackend(), cache_for(model)))
     assert float((found - expected).norm() / expected.norm()) < 1e-2
+
+
+GRIDS = [Grid(t=1, h=12, w=6), Grid(t=1, h=2, w=2), Grid(t=1, h=8, w=8)]
+
+
+@pytest.mark.parametrize("grids", [GRIDS, GRIDS[:1] * 2], ids=["three sizes", "one size"])
+def test_the_fused_encoder_gives_the_features_of_the_reference(
+    device: torch.device, tiny_checkpoint: Path, grids: list[Grid]
+) -> None:
+    from flashsight.models.attention.pictures import KernelPictures
+
+    model = load(tiny_checkpoint, device, "float32")
+    patches_PK = torch.randn(sum(grid.num_patches for grid in grids), 588, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = model.encode(patches_PK.to(device), grids)
+        found = model.encode(patches_PK.to(device), grids, KernelPictures())
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("grids", [GRIDS, GRIDS[:1] * 2], ids=["three sizes", "one size"])
+def test_packed_pictures_in_bfloat16_stay_within_a_hundredth(tiny_checkpoint: Path, grids: list[Grid]) -> None:
+    from flashsight.models.attention.pictures import KernelPictures
+
+    cuda = torch.device("cuda")
+    exact, model = load(tiny_checkpoint, cuda, "float32"), load(tiny_checkpoint, cuda, "bfloat16")
+    patches_PK = torch.randn(sum(grid.num_patches for grid in grids), 588, device=cuda).bfloat16()
+    with torch.inference_mode():
+        expected = exact.encode(patches_PK.float(), grids)
+        reference = model.encode(patches_PK, grids)
+        found = model.encode(patches_PK, grids, KernelPictures())
+    rounding = float((reference - expected).norm() / expected.norm())
+    assert float((found - expected).norm() / expected.norm()) < max(1e-2, 1.1 * rounding)

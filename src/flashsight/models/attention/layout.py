@@ -32,6 +32,14 @@ class AttendPictures(Protocol):
         """Return o_PHD."""
 
 
+@runtime_checkable
+class TurnPictures(AttendPictures, Protocol):
+    """Pictures' attention that also turns: where it is offered, the encoder's blocks run on fused kernels."""
+
+    def turn(self, qkv_PHD: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return q, k, v [P, H, D] of a fused product [P, 3 H, D]; rope: cos and signed sin [P, 1, D], half-split."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """One sequence's part of a step.

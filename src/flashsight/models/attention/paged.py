@@ -100,7 +100,7 @@ class PagedStep:
         past[:] = table[:] = row[:] = new[:] = tile_firsts[:] = 0
         num = len(spans)
         past[:num] = [span.num_past for span in spans]
-        table[:num] = [0, *accumulate(counts[:-1])]
+        table[:num] = [0, *accumulate(counts)][:num]
         row[:num] = [span.row for span in spans]
         new[:num] = [span.num_new for span in spans]
         for span in spans:

@@ -1,20 +1,23 @@
-"""The decoder's layers on fused kernels: the numbers of `text.Text.forward`, in a quarter of the launches.
+"""The layers of decoder and encoder on fused kernels: the same numbers in a quarter of the launches.
 
-Used where attention offers `attend_packed`, which means that the kernels run here. Needs triton.
+Used where attention offers `attend_packed`, or `turn` for pictures: then the kernels run here. Needs triton.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flashsight.models.attention.layout import AttendPacked
+from flashsight.models.attention.layout import AttendPacked, TurnPictures
 from flashsight.models.glm4v.text import FP16_SCALE, Block, Text
+from flashsight.models.glm4v.vision import Block as PictureBlock
+from flashsight.models.glm4v.vision import Rope, Vision
 from flashsight.models.kernels.product import vector_product, vector_swiglu
-from flashsight.models.kernels.rows import add_norm, norm, silu_mul
+from flashsight.models.kernels.rows import add_norm, add_plain_norm, norm, silu_mul
 from flashsight.models.layers import Linear, RMSNorm
 
 
@@ -34,6 +37,22 @@ def forward_fused(text: Text, hidden_TC: Tensor, positions_3T: Tensor, attend: A
         update_TC = _product(block.down, _wide(block.gate_up, normed_TC, scale))
         normed_TC = _join(hidden_TC, update_TC, block.mlp_post_norm, following, scale, dtype)
     return normed_TC
+
+
+def encode_fused(vision: Vision, hidden_PC: Tensor, rope: Rope, attend: TurnPictures, cu: Sequence[int]) -> Tensor:
+    """Return hidden_PC of the last block, final norm applied; hidden_PC itself is overwritten."""
+    blocks = [cast(PictureBlock, block) for block in vision.blocks]
+    dtype = blocks[0].qkv.weight.dtype
+    first = blocks[0].attn_norm
+    normed_PC = norm(hidden_PC, first.weight, first.eps, dtype)
+    for block, following in zip(blocks, [*(block.attn_norm for block in blocks[1:]), vision.norm], strict=True):
+        qkv_PHD = block.qkv(normed_PC).view(len(hidden_PC), -1, block.head_size)
+        o_PHD = attend(*attend.turn(qkv_PHD, rope), cu)
+        update_PC = block.out(o_PHD.flatten(1))
+        normed_PC = add_plain_norm(hidden_PC, update_PC, block.mlp_norm.weight, block.mlp_norm.eps, dtype)
+        update_PC = block.down(silu_mul(block.gate_up(normed_PC), 1.0))
+        normed_PC = add_plain_norm(hidden_PC, update_PC, following.weight, following.eps, dtype)
+    return normed_PC
 
 
 def _join(

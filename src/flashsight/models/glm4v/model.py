@@ -57,9 +57,18 @@ class Glm4v(nn.Module):
         """Where the weights are."""
         return self.text.head.weight.device
 
-    def encode(self, patches_PK: Tensor, grids: Sequence[Grid]) -> Tensor:
+    @property
+    def attend_pictures(self) -> AttendPictures:
+        """What pictures attend by unless a call names another."""
+        return self.vision.attend
+
+    @attend_pictures.setter
+    def attend_pictures(self, attend: AttendPictures) -> None:
+        self.vision.attend = attend
+
+    def encode(self, patches_PK: Tensor, grids: Sequence[Grid], attend: AttendPictures | None = None) -> Tensor:
         """Return features_MC of packed still pictures."""
-        return self.vision(patches_PK, grids)  # type: ignore[no-any-return]
+        return self.vision(patches_PK, grids, attend)  # type: ignore[no-any-return]
 
     def embed(self, ids_T: Tensor) -> Tensor:
         """Return hidden_TC of token ids, in the dtype of the residual stream."""

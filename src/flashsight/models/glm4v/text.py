@@ -112,7 +112,7 @@ class Text(nn.Module):
 
     def forward(self, hidden_TC: Tensor, positions_3T: Tensor, attend: Attend) -> Tensor:
         """Return hidden_TC of the last layer, final norm applied; see VisionLanguageModel.forward."""
-        if isinstance(attend, AttendPacked) and not torch.is_grad_enabled():
+        if not torch.is_grad_enabled() and isinstance(attend, AttendPacked):
             from flashsight.models.glm4v.fused import forward_fused
 
             return forward_fused(self, hidden_TC, positions_3T, attend)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flashsight.core.types import Grid
-from flashsight.models.attention.layout import AttendPictures
+from flashsight.models.attention.layout import AttendPictures, TurnPictures
 from flashsight.models.glm4v.config import VisionConfig
 from flashsight.models.layers import Linear, RMSNorm, rotate, swiglu
 
@@ -109,17 +109,22 @@ class Vision(nn.Module):
         self.merger = Merger(config)
         self._tables = GridTables()
 
-    def forward(self, patches_PK: Tensor, grids: Sequence[Grid]) -> Tensor:
+    def forward(self, patches_PK: Tensor, grids: Sequence[Grid], attend: AttendPictures | None = None) -> Tensor:
         """Return features_MC of packed pictures; see VisionLanguageModel.encode."""
-        return self.merge(self.patch_features(patches_PK, grids))
+        return self.merge(self.patch_features(patches_PK, grids, attend))
 
-    def patch_features(self, patches_PK: Tensor, grids: Sequence[Grid]) -> Tensor:
+    def patch_features(self, patches_PK: Tensor, grids: Sequence[Grid], attend: AttendPictures | None = None) -> Tensor:
         """Return hidden_PC of every patch, before squares of patches are merged."""
         cu_patches = (0, *accumulate(grid.num_patches for grid in grids))
         position_PC, cos, sin = self._tables_of(grids)
         hidden_PC = self.patch_norm(self.patch(patches_PK)) + position_PC
+        attend = attend or self.attend
+        if not torch.is_grad_enabled() and isinstance(attend, TurnPictures):
+            from flashsight.models.glm4v.fused import encode_fused
+
+            return encode_fused(self, hidden_PC, (cos, sin), attend, cu_patches)
         for block in self.blocks:
-            hidden_PC = block(hidden_PC, (cos, sin), self.attend, cu_patches)
+            hidden_PC = block(hidden_PC, (cos, sin), attend, cu_patches)
         return self.norm(hidden_PC)  # type: ignore[no-any-return]
 
     def merge(self, hidden_PC: Tensor) -> Tensor:

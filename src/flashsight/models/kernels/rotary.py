@@ -48,3 +48,33 @@ def _rotate_and_write(
                 tl.store(k + (slot * G + head - H) * D + places, x, mask=is_inside)
             else:
                 tl.store(v + (slot * G + head - H - G) * D + places, x, mask=is_inside)
+
+
+def rotate_halves(qkv_PHD: Tensor, rope: tuple[Tensor, Tensor], *, num_turned: int) -> Tensor:
+    """Return the first num_turned heads, turned: a pair is a dimension and the one half a head further on.
+
+    rope: cos and signed sin [P, 1, D] in float32.
+    """
+    num_rows, num_all, size = qkv_PHD.shape
+    turned_PHD = qkv_PHD.new_empty(num_rows, num_turned, size)
+    _rotate_halves[(num_rows,)](
+        qkv_PHD, *rope, turned_PHD, ALL=num_all, TURNED=num_turned, D=size,
+        HEADS=triton.next_power_of_2(num_turned), BLOCK=triton.next_power_of_2(size), num_warps=4,
+    )  # fmt: skip
+    return turned_PHD
+
+
+@triton.jit
+def _rotate_halves(
+    qkv, cos, sin, turned, ALL: tl.constexpr, TURNED: tl.constexpr, D: tl.constexpr,
+    HEADS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    row = tl.program_id(0).to(tl.int64)
+    heads, places = tl.arange(0, HEADS)[:, None], tl.arange(0, BLOCK)[None, :]
+    is_inside = (heads < TURNED) & (places < D)
+    source = qkv + (row * ALL + heads) * D
+    x = tl.load(source + places, mask=is_inside, other=0.0).to(tl.float32)
+    partner = tl.load(source + (places + D // 2) % D, mask=is_inside, other=0.0).to(tl.float32)
+    c = tl.load(cos + row * D + places, mask=places < D, other=0.0)
+    s = tl.load(sin + row * D + places, mask=places < D, other=0.0)
+    tl.store(turned + (row * TURNED + heads) * D + places, x * c + partner * s, mask=is_inside)

@@ -39,6 +39,17 @@ def add_norm(
     return normed_TC
 
 
+def add_plain_norm(hidden_TC: Tensor, update_TC: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """Add update_TC to hidden_TC in place; return RMSNorm of that sum in dtype."""
+    num_rows, size = hidden_TC.shape
+    normed_TC = torch.empty_like(hidden_TC, dtype=dtype)
+    block = triton.next_power_of_2(size)
+    _add_plain_norm[(num_rows,)](
+        hidden_TC, update_TC, weight, normed_TC, eps, SIZE=size, BLOCK=block, num_warps=_warps(block)
+    )
+    return normed_TC
+
+
 def silu_mul(gate_up_TC: Tensor, scale: float) -> Tensor:
     """Return silu(gate) * up * scale of a matrix that holds [gate, up] side by side."""
     num_rows, size = gate_up_TC.shape[0], gate_up_TC.shape[1] // 2
@@ -82,6 +93,19 @@ def _add_norm(
     tl.store(hidden + row + places, x, mask=is_inside)
     x = x.to(tl.float32)
     tl.store(normed + row + places, _normed(x, pre_weight, places, is_inside, pre_eps, SIZE), mask=is_inside)
+
+
+@triton.jit
+def _add_plain_norm(hidden, update, weight, normed, eps, SIZE: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64) * SIZE
+    places = tl.arange(0, BLOCK)
+    is_inside = places < SIZE
+    y = tl.load(update + row + places, mask=is_inside, other=0.0).to(tl.float32)
+    x = tl.load(hidden + row + places, mask=is_inside, other=0.0)
+    x = (x.to(tl.float32) + y).to(hidden.dtype.element_ty)
+    tl.store(hidden + row + places, x, mask=is_inside)
+    x = x.to(tl.float32)
+    tl.store(normed + row + places, _normed(x, weight, places, is_inside, eps, SIZE), mask=is_inside)
 
 
 @triton.jit

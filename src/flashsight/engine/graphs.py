@@ -1,0 +1,152 @@
+"""Steps of fixed forms, recorded once and replayed: hundreds of kernels start at the price of one.
+
+A recorded step reads its ids, positions and tables from tensors of its own and leaves its outcome in another; a smaller
+step is padded with rows that write nothing. Decodes are recorded from ids to logits, chunks from hidden rows to hidden
+rows, because picture features are placed between the two. Needs triton, as the paged backend does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from flashsight.models.attention.layout import StepLayout
+from flashsight.models.attention.paged import PagedBackend, PagedStep, StepForm
+from flashsight.models.door import VisionLanguageModel
+
+DECODE_ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
+CHUNK_ROWS = (16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536)
+"""Longer chunks keep the device busy for longer than starting their kernels one by one takes."""
+MOST_PADDING = 0.34
+"""A step that would be padded by more than this part of its rows, and by more than 16, runs unrecorded."""
+
+Replay = Callable[[], object]
+
+
+class Recorder(Protocol):
+    """Turns a function of fixed tensors into something that repeats it."""
+
+    def record(self, run: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
+        """Return what repeats the function, and the tensor that holds its outcome after each time."""
+
+
+class CudaRecorder:
+    """CUDA graphs that share one pool of memory: never do two of them run at once."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def record(self, run: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
+        """Run once as a rehearsal, so that libraries have their work space, then capture."""
+        stream = torch.cuda.Stream(self._device)
+        stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(stream):
+            run()
+        torch.cuda.current_stream(self._device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            outcome = run()
+        return graph.replay, outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """One recorded form. numbers: int64 [4, R], ids and positions; hidden [R, C]: where a chunk starts, else None.
+
+    outcome: logits [R, V] of decodes, hidden [R, C] of chunks; the next replay of any step overwrites it.
+    """
+
+    form: StepForm
+    numbers: Tensor
+    attend: PagedStep
+    hidden: Tensor | None
+    replay: Replay
+    outcome: Tensor
+
+
+class StepGraphs:
+    """The recorded steps of one model over one cache. Used by the engine's thread."""
+
+    def __init__(
+        self,
+        model: VisionLanguageModel,
+        backend: PagedBackend,
+        recorder: Recorder,
+        *,
+        max_sequences: int,
+        step_tokens: int,
+        num_blocks: int,
+    ) -> None:
+        self._model, self._backend, self._recorder = model, backend, recorder
+        self._num_blocks = num_blocks
+        decodes = [StepForm(rows, rows) for rows in DECODE_ROWS if rows <= max(DECODE_ROWS[0], max_sequences)]
+        chunks = [
+            StepForm(rows, max_sequences, -(-rows // backend.tile_tokens) + max_sequences)
+            for rows in CHUNK_ROWS
+            if rows <= step_tokens
+        ]
+        # Taken from the end: the largest chunk first, because the smaller ones then find their memory in the pool.
+        self._todo = [*reversed(decodes), *chunks]
+        self._recorded: list[RecordedStep] = []
+        most_rows = max((form.num_rows for form in chunks), default=1)
+        with torch.inference_mode():
+            like = model.embed(torch.zeros(1, dtype=torch.int64, device=model.device))
+            self._hidden_RC = like.new_zeros(most_rows, like.shape[1])
+        self.num_replays = 0
+
+    @property
+    def num_recorded(self) -> int:
+        """Forms that are ready."""
+        return len(self._recorded)
+
+    @torch.inference_mode()
+    def record_next(self) -> bool:
+        """Record one more form; False if none was left."""
+        if not self._todo:
+            return False
+        self._recorded.append(self._record(self._todo.pop()))
+        self._recorded.sort(key=lambda step: step.form.num_rows)
+        return True
+
+    def stop_recording(self) -> None:
+        """Leave the rest unrecorded: memory is short."""
+        self._todo.clear()
+
+    def find(self, layout: StepLayout) -> RecordedStep | None:
+        """Return the smallest recorded step that a step can run as, if one is near enough, for its replay."""
+        form = self._backend.form_of(layout)
+        most_rows = max(form.num_rows + 16, int(form.num_rows * (1 + MOST_PADDING)))
+        for step in self._recorded:
+            if step.form.num_rows > most_rows:
+                return None
+            if _covers(step.form, form) and step.attend.fits(layout):
+                self.num_replays += 1
+                return step
+        return None
+
+    def _record(self, form: StepForm) -> RecordedStep:
+        model, rows = self._model, form.num_rows
+        numbers = torch.zeros(4, rows, dtype=torch.int64, device=model.device)
+        ids_R, positions_3R = numbers[0], numbers[1:]
+        attend = self._backend.step_of(form, num_blocks=self._num_blocks)
+        attend.fill(StepLayout(()))
+        hidden_RC = self._hidden_RC[:rows] if form.num_tiles else None
+
+        def run() -> Tensor:
+            if hidden_RC is not None:
+                return model.forward(hidden_RC, positions_3R, attend)
+            return model.logits(model.forward(model.embed(ids_R), positions_3R, attend))
+
+        replay, outcome = self._recorder.record(run)
+        return RecordedStep(form, numbers, attend, hidden_RC, replay, outcome)
+
+
+def _covers(form: StepForm, asked: StepForm) -> bool:
+    is_same_kind = bool(form.num_tiles) == bool(asked.num_tiles)
+    is_large_enough = form.num_sequences >= asked.num_sequences and form.num_tiles >= asked.num_tiles
+    return is_same_kind and is_large_enough and form.num_rows >= asked.num_rows

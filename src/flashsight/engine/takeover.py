@@ -1,0 +1,185 @@
+"""From torch's own kernels to ours, while nobody waits: the first answers never stand behind a compiler.
+
+A thread compiles the kernels by running them on a scratch cache and compares with the reference; if all is well the
+engine's thread changes over between two steps, then records step after step whenever it has nothing to do. If anything
+is not well the reference goes on serving, and the log says why. Knows no requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+import torch
+from torch import Tensor
+
+from flashsight.core.types import Grid
+from flashsight.engine.graphs import Recorder, StepGraphs
+from flashsight.models.attention.layout import AttendPictures, AttentionBackend, KVCache, Span, StepLayout
+from flashsight.models.attention.paged import PagedBackend
+from flashsight.models.attention.sdpa import SdpaBackend
+from flashsight.models.door import VisionLanguageModel
+
+_log = logging.getLogger(__name__)
+
+MOST_DIFFERENT = 0.2
+"""Relative difference of logits beyond which the kernels compute something else; rounding stays far below."""
+TRIALS = (
+    ((0, 40), (0, 23)),
+    ((40, 9), (23, 1)),
+    ((49, 1),),
+    ((50, 1), (24, 1)),
+    ((51, 1), *((0, 1),) * 4),
+    ((52, 1), *((1, 1),) * 8),
+)
+"""(past, new) of each sequence of a step: chunks, a chunk beside a decode, and every way to split decodes."""
+TRIAL_GRIDS = (Grid(t=1, h=8, w=12), Grid(t=1, h=4, w=4))
+NUM_TRIAL_SEQUENCES, TRIAL_TOKENS = 9, 64
+
+
+class Takeover:
+    """Gives the engine its fast parts one by one. `begin` once, then `go_on` from the engine's thread."""
+
+    def __init__(
+        self,
+        model: VisionLanguageModel,
+        cache: KVCache,
+        recorder: Recorder | None,
+        *,
+        max_sequences: int,
+        step_tokens: int,
+        pictures: AttendPictures | None = None,
+        graph_bytes: int = 0,
+    ) -> None:
+        self._model, self._cache, self._recorder, self._pictures = model, cache, recorder, pictures
+        self._max_sequences, self._step_tokens = max_sequences, step_tokens
+        self._most_bytes = graph_bytes
+        self._tried_out, self._is_sound = Event(), False
+        self.backend: PagedBackend | None = None
+        """What steps attend by, once it has proved itself."""
+        self.graphs: StepGraphs | None = None
+        self.graph_bytes = 0
+        """What recorded steps hold on the device."""
+
+    def begin(self, wake: Callable[[], object]) -> None:
+        """Start trying out. wake: called when `go_on` has something to do."""
+        Thread(target=self._try_out, args=(wake,), name="flashsight-kernels", daemon=True).start()
+
+    def go_on(self) -> bool:
+        """Do the next short piece, some hundredths of a second; True if there is more."""
+        if not self._tried_out.is_set() or not self._is_sound:
+            return False
+        if self.backend is None:
+            self._take_over()
+            return self.graphs is not None
+        return self.graphs is not None and self._record(self.graphs)
+
+    def _take_over(self) -> None:
+        self.backend = PagedBackend(self._model.shape.num_heads, self._cache)
+        if self._pictures is not None:
+            self._model.attend_pictures = self._pictures
+        _log.info("steps now run on the kernels of their own", extra={"attention": self.backend.name})
+        if self._recorder is not None:
+            self.graphs = StepGraphs(
+                self._model,
+                self.backend,
+                self._recorder,
+                max_sequences=self._max_sequences,
+                step_tokens=self._step_tokens,
+                num_blocks=min(self._cache.k.shape[1], self._most_blocks),
+            )
+
+    @property
+    def _most_blocks(self) -> int:
+        return self._max_sequences * -(-self._model.shape.max_positions // self._cache.block_size)
+
+    def _record(self, graphs: StepGraphs) -> bool:
+        free_bytes = _free_bytes(self._model.device)
+        try:
+            is_more = graphs.record_next()
+        except Exception:
+            _log.exception("a step could not be recorded; steps run unrecorded from here on")
+            graphs.stop_recording()
+            return False
+        self.graph_bytes += max(0, free_bytes - _free_bytes(self._model.device))
+        if self._most_bytes and self.graph_bytes > self._most_bytes:
+            _log.warning("recorded steps hold %d bytes, more than planned; no more are recorded", self.graph_bytes)
+            graphs.stop_recording()
+            return False
+        if not is_more:
+            _log.info("%d steps recorded", graphs.num_recorded, extra={"graph_bytes": self.graph_bytes})
+        return is_more
+
+    # --- the thread that tries out ---------------------------------------------------------------------------
+
+    def _try_out(self, wake: Callable[[], object]) -> None:
+        try:
+            with torch.inference_mode(), _aside(self._model.device):
+                worst = self._worst_difference()
+                if self._pictures is not None:
+                    worst = max(worst, self._picture_difference(self._pictures))
+            self._is_sound = worst < MOST_DIFFERENT
+            if not self._is_sound:
+                _log.error("the kernels differ from the reference by %.3f; the reference goes on serving", worst)
+        except Exception:
+            _log.exception("the kernels do not run here; the reference goes on serving")
+        self._tried_out.set()
+        wake()
+
+    def _worst_difference(self) -> float:
+        shape = self._model.shape
+        caches = [self._scratch() for _ in range(2)]
+        backends: list[AttentionBackend] = [PagedBackend(shape.num_heads, caches[0]), SdpaBackend()]
+        worst = 0.0
+        for trial in TRIALS:
+            ours, reference = (self._logits(trial, *pair) for pair in zip(backends, caches, strict=True))
+            worst = max(worst, _difference(ours, reference))
+        return worst
+
+    def _scratch(self) -> KVCache:
+        shape, block_size = self._model.shape, self._cache.block_size
+        return KVCache.allocate(
+            num_layers=shape.num_layers,
+            num_blocks=NUM_TRIAL_SEQUENCES * -(-TRIAL_TOKENS // block_size),
+            block_size=block_size,
+            num_kv_heads=shape.num_kv_heads,
+            head_size=shape.head_size,
+            dtype=self._model.dtype,
+            device=self._model.device,
+        )
+
+    def _logits(self, trial: tuple[tuple[int, int], ...], backend: AttentionBackend, cache: KVCache) -> Tensor:
+        device, per_sequence = self._model.device, -(-TRIAL_TOKENS // cache.block_size)
+        spans, places, row = [], [], 0
+        for sequence, (num_past, num_new) in enumerate(trial):
+            blocks = range((sequence + 1) * per_sequence - 1, sequence * per_sequence - 1, -1)
+            spans.append(Span(row, num_new, num_past, blocks))
+            places.append(torch.arange(num_past, num_past + num_new))
+            row += num_new
+        positions = torch.cat(places).to(device)
+        attend = backend.begin(StepLayout(tuple(spans)), cache)
+        hidden_TC = self._model.embed((positions * 37 + 11) % self._model.shape.vocab_size)
+        return self._model.logits(self._model.forward(hidden_TC, positions.expand(3, -1).contiguous(), attend))
+
+    def _picture_difference(self, pictures: AttendPictures) -> float:
+        num_patches = sum(grid.num_patches for grid in TRIAL_GRIDS)
+        patches_PK = torch.linspace(-2, 2, num_patches * self._model.shape.patch_elements, device=self._model.device)
+        patches_PK = patches_PK.sin().view(num_patches, -1).to(self._model.dtype)
+        reference = self._model.encode(patches_PK, TRIAL_GRIDS)
+        return _difference(self._model.encode(patches_PK, TRIAL_GRIDS, pictures), reference)
+
+
+def _difference(ours: Tensor, reference: Tensor) -> float:
+    """Relative difference of norms; infinite where ours are not numbers."""
+    difference = float((ours.float() - reference.float()).norm() / reference.float().norm())
+    return difference if difference == difference else float("inf")
+
+
+def _aside(device: torch.device) -> torch.cuda.StreamContext | torch.no_grad:
+    """A stream of its own on a GPU, so that steps do not wait for trials."""
+    return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else torch.no_grad()
+
+
+def _free_bytes(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0

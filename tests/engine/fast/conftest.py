@@ -1,0 +1,5 @@
+"""Engines on kernels of our own."""
+
+from tests.support.interpreter import use_interpreter
+
+use_interpreter()
