@@ -127,7 +127,7 @@ class Loop:
         return not plan.is_empty
 
     def rest(self) -> bool:
-        """Do what can wait while nothing runs: keep a picture, check the books, make steps faster. True if there is more."""
+        """Do what can wait while nothing runs: keep a picture, check the books, speed up. True if there is more."""
         if self._keeper.keep_one():
             return True
         if self._scheduler.is_idle and self._clock() - self._checked_at >= _CHECK_SECONDS:
