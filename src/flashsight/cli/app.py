@@ -21,6 +21,7 @@ from flashsight.cli.presets import presets
 from flashsight.cli.ratings import ratings
 from flashsight.cli.reference import reference
 from flashsight.cli.report import report
+from flashsight.cli.selftest import selftest
 from flashsight.cli.serve import serve
 from flashsight.cli.settings import config
 from flashsight.cli.terminal import EXIT_INTERRUPTED, exit_status, show_error
@@ -62,6 +63,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(claims)
 app.command()(report)
+app.command()(selftest)
 app.command()(doubt)
 app.command()(workbench)
 app.command()(ratings)

@@ -30,11 +30,12 @@ Mode = Literal["sequential", "parallel", "queued"]
 UPSTREAM_PARALLEL, UPSTREAM_QUEUED = 8, 128
 """How many cases another server is sent at a time: its own limits are not known here."""
 
-_HERE = tuple(name for name in settings_of("model", "engine", "media", None) if name != "log_format")
+HERE = tuple(name for name in settings_of("model", "engine", "media", None) if name != "log_format")
+"""The settings that steer what answers in this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Backend:
+class Backend:
     """Who answers, and how many at a time in the modes `parallel` and `queued`."""
 
     chat: ChatBackend
@@ -52,7 +53,7 @@ class _Place:
     column: str | None
 
 
-@takes_settings(*_HERE, "api_key", "presets_folder")
+@takes_settings(*HERE, "api_key", "presets_folder")
 def batch(
     *,
     effective: Effective,
@@ -107,14 +108,15 @@ def _carry_out(asked: Asked, effective: Effective, place: _Place, mode: Mode, *,
     if known is not None and known.is_complete:
         run = _open(asked, known.manifest.model, place, known)
     else:
-        with _backend(asked, effective) as backend:
+        with backend_of(asked, effective) as backend:
             run = _open(asked, backend.model, place, known)
             _until_stopped(asked, backend, run, mode)
     _end(run, excel=excel)
 
 
 @contextmanager
-def _backend(asked: Asked, effective: Effective) -> Iterator[_Backend]:
+def backend_of(asked: Asked, effective: Effective) -> Iterator[Backend]:
+    """Who answers, as long as the block runs: another server, or the engine of this process."""
     from flashsight.workbench.records import ModelRecord
 
     config = asked.config
@@ -124,7 +126,7 @@ def _backend(asked: Asked, effective: Effective) -> Iterator[_Backend]:
         keys = effective.settings.api_key
         upstream = UpstreamBackend(asked.url, model=config.model.served_name, api_key=keys[0] if keys else None)
         model = ModelRecord(name=config.model.served_name, url=upstream.base)
-        yield _Backend(chat=upstream, model=model, parallel=UPSTREAM_PARALLEL, queued=UPSTREAM_QUEUED)
+        yield Backend(chat=upstream, model=model, parallel=UPSTREAM_PARALLEL, queued=UPSTREAM_QUEUED)
         return
     with ExitStack() as stack:
         with to_stderr().status("loading libraries") as spinner:
@@ -141,7 +143,7 @@ def _backend(asked: Asked, effective: Effective) -> Iterator[_Backend]:
             device=parts.loaded.device.type,
         )
         queued = limits.max_sequences + config.engine.max_waiting
-        yield _Backend(chat=parts.backend, model=model, parallel=limits.max_sequences, queued=queued)
+        yield Backend(chat=parts.backend, model=model, parallel=limits.max_sequences, queued=queued)
 
 
 def _known(place: _Place) -> Run | None:
@@ -195,7 +197,7 @@ def _open(asked: Asked, model: ModelRecord, place: _Place, known: Run | None) ->
         return begin(place.out, manifest, hashed)
 
 
-def _until_stopped(asked: Asked, backend: _Backend, run: Run, mode: Mode) -> None:
+def _until_stopped(asked: Asked, backend: Backend, run: Run, mode: Mode) -> None:
     try:
         asyncio.run(_go(asked, backend, run, mode))
     except KeyboardInterrupt:
@@ -203,7 +205,7 @@ def _until_stopped(asked: Asked, backend: _Backend, run: Run, mode: Mode) -> Non
         raise
 
 
-async def _go(asked: Asked, backend: _Backend, run: Run, mode: Mode) -> None:
+async def _go(asked: Asked, backend: Backend, run: Run, mode: Mode) -> None:
     from flashsight.processing.media import MediaGate
     from flashsight.workbench.ask import Asker
     from flashsight.workbench.run import BatchRun

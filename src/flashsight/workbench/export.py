@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from flashsight.workbench.aigc import EXPLICIT, FIELD, label_of
 from flashsight.workbench.evidence import draw_boxes
 from flashsight.workbench.extras import library
 from flashsight.workbench.journal import cannot_write
@@ -84,7 +85,7 @@ def write_csv(run: Run, file: Path) -> None:
 
 
 def write_excel(run: Run, file: Path) -> None:
-    """Write .xlsx with a thumbnail in each row. ConfigError without the extra `workbench`."""
+    """Write .xlsx with thumbnails and the label of generated content. ConfigError without the extra `workbench`."""
     xlsxwriter = library("xlsxwriter")
     _check_complete(run)
     unfinished = file.with_name(file.name + ".new")
@@ -92,6 +93,8 @@ def write_excel(run: Run, file: Path) -> None:
         with tempfile.TemporaryDirectory() as thumbnails:
             options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
             with xlsxwriter.Workbook(str(unfinished), options) as book:
+                book.set_properties({"comments": EXPLICIT})
+                book.set_custom_property(FIELD, label_of(run), "text")
                 _fill(book, run, Path(thumbnails))
         unfinished.replace(file)
     except OSError as error:
@@ -106,6 +109,7 @@ def _fill(book: Any, run: Run, thumbnails: Path) -> None:
     names = ["", *columns_of(run)]
     sheet.write_row(0, 0, names, bold)
     sheet.freeze_panes(1, 2)
+    sheet.set_footer(f"&L{EXPLICIT}")
     sheet.set_column(0, 0, 14)
     sheet.set_column(1, len(names) - 1, 24, wrapped)
     places = {name: place for place, name in enumerate(names)}
