@@ -13,9 +13,10 @@ import pytest
 from flashsight.demo.material import Material
 from flashsight.demo.sample import BUCKETS, PATCH, Sample
 from flashsight.demo.scenes import SCENES, draw_sample
-from flashsight.demo.scenes.canvas import Canvas, pick_type
+from flashsight.demo.scenes.canvas import Canvas, Type, pick_type, text_size
 from flashsight.demo.scenes.colours import tinted
 from flashsight.demo.scenes.questions import PHRASINGS
+from flashsight.demo.scenes.tags import price_pieces
 from flashsight.demo.vocabulary import CATEGORIES, COLOURS, CONCEPTS
 
 PRODUCT = {
@@ -95,7 +96,7 @@ def test_json_answers_keep_to_the_product_schema(material: Material) -> None:
 def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """Every line that is written, and whether it lies inside the picture."""
     lines: list[tuple[str, bool]] = []
-    write = Canvas.text
+    write, write_pieces = Canvas.text, Canvas.pieces
 
     def record(canvas: Canvas, x: float, y: float, text: str, *rest: object) -> float:
         width = write(canvas, x, y, text, *rest)  # type: ignore[arg-type]
@@ -103,7 +104,15 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
         lines.append((text, x >= -1 and y >= -1 and x + width <= canvas.width + 1 and y + size <= canvas.height + 1))
         return width
 
+    def record_pieces(canvas: Canvas, x: float, y: float, pieces: list[tuple[str, Type]], *rest: object) -> float:
+        width = write_pieces(canvas, x, y, pieces, *rest)  # type: ignore[arg-type]
+        size = max(type_.size for _, type_ in pieces)
+        is_inside = x >= -1 and y >= -1 and x + width <= canvas.width + 1 and y + size <= canvas.height + 1
+        lines.append(("".join(text for text, _ in pieces), is_inside))
+        return width
+
     monkeypatch.setattr(Canvas, "text", record)
+    monkeypatch.setattr(Canvas, "pieces", record_pieces)
     return lines
 
 
@@ -178,3 +187,25 @@ def test_a_drawing_given_a_colour_looks_like_it_on_the_whole(material: Material,
         mean = pixels[..., :3][pixels[..., 3] > 200].mean(0)
         distances = [float(np.abs(mean - np.array(other.rgb)).sum()) for other in COLOURS]
         assert colour in sorted(range(len(COLOURS)), key=lambda number: distances[number])[:2]
+
+
+def test_a_price_of_several_sizes_reads_as_one_line(material: Material) -> None:
+    seen = set()
+    for seed in range(40):
+        canvas, rng = Canvas(material, (112, 448), (255, 255, 255)), random.Random(seed)
+        pieces = price_pieces(rng, "¥1,299.50", pick_type(rng, material, "train", 40))
+        width = canvas.pieces(10, 20, pieces, (0, 0, 0))
+        assert canvas.written() == "¥1,299.50"
+        assert width == pytest.approx(sum(type_.width(text) for text, type_ in pieces))
+        inked = np.argwhere(np.asarray(canvas.picture.convert("L")) < 128)
+        assert inked[:, 0].max() <= 20 + 40
+        seen.add(len(pieces))
+    assert seen == {1, 3}
+
+
+def test_larger_pictures_hold_smaller_text() -> None:
+    rng = random.Random(0)
+    usual, small = ([text_size(rng, size) for _ in range(200)] for size in ((448, 448), (952, 448)))
+    assert min(usual) == 18
+    assert min(small) == 15
+    assert max(usual) == max(small) == 26

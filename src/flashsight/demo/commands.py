@@ -41,6 +41,7 @@ from flashsight.demo.vocabulary import COLOURS, CONCEPTS
 from flashsight.models.glm4v.config import read_config
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
+from flashsight.processing.resize import PictureSettings
 from flashsight.processing.tokenizer import Tokenizer
 
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
@@ -158,7 +159,8 @@ def evaluate_checkpoint(path: str, material: Path, out: Path, *, num_answers: in
     torch.set_grad_enabled(False)
     loaded = load_model(ModelConfig(path=path))
     tokenizer = Tokenizer(loaded.files)
-    cases = draw_suite(Material(material), num_answers, seed)
+    settings = PictureSettings.load(loaded.files)
+    cases = draw_suite(Material(material), num_answers, seed, settings.max_pixels // settings.frames)
     answerer = Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS))
     answers = answerer.answers([case.sample for case in cases])
     num = sum(len(case.sample.pairs) for case in cases)

@@ -10,7 +10,7 @@ from flashsight.core.errors import CheckpointError
 
 # Pictures that nano is trained on lie between these areas; its processor scales every other one into the range.
 MIN_PIXELS = 336 * 448
-MAX_PIXELS = 448 * 672
+MAX_PIXELS = 560 * 896
 
 PATCH = 14
 MERGE = 2

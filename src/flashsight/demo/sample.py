@@ -23,14 +23,17 @@ PATCH = 14
 IGNORED = -1
 
 # Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them. The largest
-# areas are what nano's processor makes of any larger picture, in three shapes.
+# areas are what nano's processor makes of any larger picture: a phone's and a desktop's.
 BUCKETS: tuple[tuple[tuple[int, int], float], ...] = (
-    ((448, 448), 0.45),
-    ((532, 532), 0.20),
-    ((336, 448), 0.10),
-    ((644, 448), 0.12),
-    ((420, 700), 0.13),
+    ((448, 448), 0.42),
+    ((532, 532), 0.18),
+    ((336, 448), 0.09),
+    ((644, 448), 0.10),
+    ((420, 700), 0.11),
+    ((952, 448), 0.05),
+    ((560, 896), 0.05),
 )
+LARGE = 400_000  # pixels; pictures above that hold small text
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from flashsight.demo.evaluate import Measure, Tally
 from flashsight.demo.material import Material
+from flashsight.demo.recipe import MAX_PIXELS
 from flashsight.demo.sample import BUCKETS, Pair, Sample, Scene, Skill
 from flashsight.demo.scenes.asking import NOTHING
 from flashsight.demo.scenes.browser import Browser
@@ -151,15 +152,16 @@ class Case:
     rows: tuple[tuple[str, ...], ...]
 
 
-def _samples(source: str, material: Material, seed: int) -> Iterator[Sample]:
+def _samples(source: str, material: Material, seed: int, max_pixels: int) -> Iterator[Sample]:
     """Pictures of a source of the validation split; `seen …` in its name takes fonts or styles of training."""
     rng = random.Random(f"{source} {seed}")
     kind, _, condition = source.rpartition(", seen ")
     if kind:
         material = material.seeing("fonts") if condition == "fonts" else material.seeing("styles")
     scene = _SCENES.get(kind or source)
+    buckets = [(size, share) for size, share in BUCKETS if size[0] * size[1] <= max_pixels]
     while True:
-        size = rng.choices([size for size, _ in BUCKETS], [share for _, share in BUCKETS])[0]
+        size = rng.choices([size for size, _ in buckets], [share for _, share in buckets])[0]
         if scene is None:
             yield draw_sample(rng, material, "valid", size)
             continue
@@ -168,8 +170,11 @@ def _samples(source: str, material: Material, seed: int) -> Iterator[Sample]:
             yield sample
 
 
-def draw_suite(material: Material, num_answers: int, seed: int) -> list[Case]:
-    """Pictures and questions of every row, about `num_answers` of each; rows that share a source share pictures."""
+def draw_suite(material: Material, num_answers: int, seed: int, max_pixels: int = MAX_PIXELS) -> list[Case]:
+    """Pictures and questions of every row, about `num_answers` of each; rows that share a source share pictures.
+
+    max_pixels: the largest picture that the checkpoint takes without shrinking it.
+    """
     by_source: defaultdict[str, list[Row]] = defaultdict(list)
     for row in ROWS:
         by_source[row.source].append(row)
@@ -178,7 +183,7 @@ def draw_suite(material: Material, num_answers: int, seed: int) -> list[Case]:
         if source.startswith("pages") and not len(material.pages):
             continue
         counts: Counter[str] = Counter()
-        for sample in islice(_samples(source, material, seed), num_answers * TRIES):
+        for sample in islice(_samples(source, material, seed, max_pixels), num_answers * TRIES):
             case = _chosen(sample, rows, counts, num_answers)
             if case.rows:
                 cases.append(case)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from flashsight.demo.material.opened import Font, Material, Sprite
-from flashsight.demo.sample import IGNORED, PATCH, Labels, Split
+from flashsight.demo.sample import IGNORED, LARGE, PATCH, Labels, Split
 
 Rgb = tuple[int, int, int]
 Box = tuple[float, float, float, float]
@@ -50,6 +50,13 @@ def pick_type(rng: random.Random, material: Material, split: Split, size: float)
     """Fonts of the split at a size in pixels."""
     chinese, latin = material.font_pair(rng, split)
     return Type(chinese, latin, material.fonts("zh", "train")[0], int(size))
+
+
+def text_size(rng: random.Random, size: tuple[int, int], largest: int = 26) -> int:
+    """Pixels of a usual text in a picture of (height, width): smaller in larger pictures, as in real screenshots."""
+    if size[0] * size[1] > LARGE:
+        return rng.choice((rng.randint(15, 19), rng.randint(16, 22), rng.randint(18, largest)))
+    return rng.choice((rng.randint(18, 23), rng.randint(20, largest)))
 
 
 def luminance(colour: Rgb) -> float:
@@ -121,8 +128,20 @@ class Canvas:
 
     def text(self, x: float, y: float, text: str, type: Type, fill: Rgb) -> float:
         """Write one line whose top left corner is (x, y); return its width in pixels."""
-        start, baseline = x, y + type.size * _BASELINE
         self._lines.append((y + type.size / 2, x, text))
+        return self._run(x, y, text, type, fill)
+
+    def pieces(self, x: float, y: float, pieces: Sequence[tuple[str, Type]], fill: Rgb) -> float:
+        """Write texts of several sizes as one line on one base line; return its width in pixels."""
+        largest = max(type.size for _, type in pieces)
+        self._lines.append((y + largest / 2, x, "".join(text for text, _ in pieces)))
+        start = x
+        for text, type in pieces:
+            x += self._run(x, y + (largest - type.size) * _BASELINE, text, type, fill)
+        return x - start
+
+    def _run(self, x: float, y: float, text: str, type: Type, fill: Rgb) -> float:
+        start, baseline = x, y + type.size * _BASELINE
         for font, chars in groupby(text, type.font):
             run = "".join(chars)
             self.pen.text((x, baseline), run, fill=fill, font=font.face(type.size), anchor="ls")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import Language, Sample, Split
 from flashsight.demo.scenes.asking import Facts, listed, same
-from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed, pick_type
+from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed, pick_type, text_size
 from flashsight.demo.scenes.colours import near, spell
 from flashsight.demo.scenes.goods import Offer, an_offer
 from flashsight.demo.scenes.icons import place
 from flashsight.demo.scenes.paper import backdrop, fade, ink, paper
+from flashsight.demo.scenes.tags import price_pieces, small_print
 from flashsight.demo.vocabulary import COLOURS, Term
 
 ORDERS = (
@@ -77,14 +78,19 @@ def _button(canvas: Canvas, column: _Column, offer: Offer, look: _Look) -> Offer
     return offer
 
 
-def _price(column: _Column, offer: Offer, look: _Look) -> Offer:
+def _price(rng: random.Random, column: _Column, offer: Offer, look: _Look) -> Offer:
     if offer.price is None:
         return offer
     canvas, top = column.canvas, column.top
-    if not column.text(offer.price, look.price_type, look.accent, look.gap):
+    pieces = price_pieces(rng, offer.price, look.price_type)
+    width = sum(type_.width(text) for text, type_ in pieces)
+    needed = look.price_type.size * 1.2
+    if width > column.width or top + needed > column.bottom:
         return replace(offer, price=None, old_price=None)
+    canvas.pieces(column.left + (column.width - width) / 2 * column.is_centred, top, pieces, look.accent)
+    column.top += needed + look.gap
     small = look.type.sized(max(16, look.type.size * 0.85))
-    left = column.left + look.price_type.width(offer.price) + 12
+    left = column.left + width + 12
     if column.is_centred or offer.old_price is None or left + small.width(offer.old_price) > column.left + column.width:
         return replace(offer, old_price=None)
     y = top + look.price_type.size - small.size * 1.05
@@ -151,8 +157,8 @@ def _specs(rng: random.Random, column: _Column, offer: Offer, look: _Look) -> Of
     return offer
 
 
-def _words(rng: random.Random, canvas: Canvas, column: _Column, offer: Offer, look: _Look) -> Offer:
-    """Write everything the offer says into a column, in one of several orders; return what found room."""
+def _words(rng: random.Random, canvas: Canvas, column: _Column, offer: Offer, look: _Look, aside: str) -> Offer:
+    """Write what the offer says into a column, in one of several orders, and `aside` somewhere; return what fitted."""
 
     def title(said: Offer) -> Offer:
         big = look.type.sized(look.type.size * rng.uniform(1.05, 1.5))
@@ -165,13 +171,17 @@ def _words(rng: random.Random, canvas: Canvas, column: _Column, offer: Offer, lo
 
     blocks: dict[str, Callable[[Offer], Offer]] = {
         "title": title,
-        "price": lambda said: _price(column, said, look),
+        "price": lambda said: _price(rng, column, said, look),
         "features": lambda said: _features(rng, column, said, look),
         "specs": lambda said: _specs(rng, column, said, look),
         "button": lambda said: _button(canvas, column, said, look),
     }
-    for block in rng.choice(ORDERS).split():
+    order = rng.choice(ORDERS).split()
+    printed = rng.randrange(len(order)) if rng.random() < 0.35 else -1
+    for number, block in enumerate(order):
         offer = blocks[block](offer)
+        if number == printed:
+            column.text(aside, look.type.sized(max(16, look.type.size * 0.8)), look.faint, look.gap)
     return offer
 
 
@@ -235,16 +245,16 @@ def draw_offer(
     if rng.random() < 0.35:
         stage = mixed(ground, near(rng, rng.randrange(len(COLOURS))), rng.uniform(0.03, 0.14))
         canvas.rounded(area, rng.choice((0, 10, 24)), stage)
-    type_ = pick_type(rng, material, split, rng.choice((rng.randint(18, 24), rng.randint(20, 30))))
+    type_ = pick_type(rng, material, split, text_size(rng, (canvas.height, canvas.width), 30))
     accent = _accent(rng, ground)
     price_type = pick_type(rng, material, split, rng.randint(22, 42))
     strong, faint = ink(rng, ground), ink(rng, ground, faint=True)
     look = _Look(type_, price_type, ground, strong, faint, accent, rng.uniform(5, 14))
-    margin = (area[2] - area[0]) * rng.uniform(0.02, 0.12)
+    margin = min(area[2] - area[0], area[3] - area[1]) * rng.uniform(0.02, 0.14)
     place(rng, canvas, offer.shown, (area[0] + margin, area[1] + margin, area[2] - margin, area[3] - margin))
     left, top, right, bottom = column_box
     column = _Column(canvas, left, top, right - left, bottom, is_centred)
-    said = _words(rng, canvas, column, offer, look)
+    said = _words(rng, canvas, column, offer, look, small_print(rng, material, split, offer.language))
     _badge(rng, canvas, area, said, look)
     return said
 

@@ -322,7 +322,7 @@ class Chart:
 
     def _type(self, rng: random.Random, material: Material, split: Split, series: Series, width: int) -> Type:
         """Fonts in which labels and values keep apart."""
-        type_ = pick_type(rng, material, split, rng.randint(18, 22))
+        type_ = pick_type(rng, material, split, rng.randint(18, 24))
         cell = (width - 60 - (0 if series.is_labelled else 50)) / len(series.values)
         texts = [*series.labels, *(series.said(number) for number in range(len(series.values)))]
         while series.kind in ("bars", "line") and type_.size > 12 and max(map(type_.width, texts)) > cell - 4:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from flashsight.demo.material.opened import Material
-from flashsight.demo.sample import Sample, Split
+from flashsight.demo.sample import LARGE, Sample, Split
 from flashsight.demo.scenes.asking import MAX_READ, Facts, listed, same
 from flashsight.demo.scenes.canvas import Canvas, Type, luminance, pick_type
 from flashsight.demo.scenes.paper import any_colour, backdrop, ink, paper
@@ -13,7 +13,7 @@ from flashsight.demo.vocabulary import Term
 
 ASCII = "abcdefghijkmnopqrstuvwxyzABCDEFGHIJKLMNPQRSTUVWXYZ0123456789-._@"
 ORDINALS = "一二三四五六七八九十"
-LIMITS = (30, 90, 90, 280)  # characters on a page; the fullest ones are only asked line by line
+LIMITS = (30, 90, 90, 300)  # characters on a page; the fullest ones are only asked line by line
 MAX_LINES = 16
 
 
@@ -57,8 +57,10 @@ def _prose(rng: random.Random, material: Material, split: Split, length: int) ->
     return text + rng.choice(("", "", ".", "!", "?", ","))
 
 
-def text_size(rng: random.Random) -> int:
-    """Pixels of a line of text: mostly 18 to 34, now and then down to 15 or up to 56."""
+def line_size(rng: random.Random, size: tuple[int, int]) -> int:
+    """Pixels of a line of text: mostly 18 to 34, now and then down to 14 or up to 56; smaller in larger pictures."""
+    if size[0] * size[1] > LARGE and rng.random() < 0.5:
+        return rng.randint(14, 20)
     return rng.choice((rng.randint(18, 26), rng.randint(20, 34), rng.randint(15, 20), rng.randint(30, 56)))
 
 
@@ -71,8 +73,8 @@ class Reading:
         """`sizes`: the smallest and the largest text in pixels; by default many sizes."""
         self._sizes = sizes
 
-    def _size(self, rng: random.Random) -> int:
-        return rng.randint(*self._sizes) if self._sizes else text_size(rng)
+    def _size(self, rng: random.Random, size: tuple[int, int]) -> int:
+        return rng.randint(*self._sizes) if self._sizes else line_size(rng, size)
 
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
         """Lines that hold at most one of LIMITS characters together."""
@@ -83,7 +85,9 @@ class Reading:
             canvas.picture.paste(ground, (0, 0, canvas.width, canvas.height))
         elif rng.random() < 0.3:
             backdrop(rng, canvas, ground)
-        lines = self._write(rng, canvas, material, split, pick_type(rng, material, split, self._size(rng)), ground)
+        lines = self._write(
+            rng, canvas, material, split, pick_type(rng, material, split, self._size(rng, size)), ground
+        )
         facts = Facts("read")
         text = Term("\n".join(lines), "\n".join(lines))
         if len(text.zh) <= MAX_READ:
@@ -139,5 +143,5 @@ class Reading:
             if rng.random() < 0.12 and limit < LIMITS[-1]:
                 break
             if rng.random() < 0.1:
-                type = pick_type(rng, material, split, self._size(rng))
+                type = pick_type(rng, material, split, self._size(rng, (canvas.height, canvas.width)))
         return lines

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import Sample, Split
 from flashsight.demo.scenes.asking import Facts
-from flashsight.demo.scenes.canvas import Box, Canvas, Type, mixed, pick_type
+from flashsight.demo.scenes.canvas import Box, Canvas, Type, mixed, pick_type, text_size
 from flashsight.demo.scenes.colours import near
 from flashsight.demo.scenes.paper import paper
 from flashsight.demo.scenes.screen_facts import has_failed, tell_screen
@@ -355,7 +355,7 @@ class Ui:
 
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
         """A screen whose parts all have room."""
-        theme = a_theme(rng, pick_type(rng, material, split, rng.choice((rng.randint(18, 22), rng.randint(20, 26)))))
+        theme = a_theme(rng, pick_type(rng, material, split, text_size(rng, size)))
         canvas = Canvas(material, size, theme.surface)
         screen = draw_screen(rng, canvas, a_screen(rng, material, split), theme, material)
         facts = Facts("ui")
