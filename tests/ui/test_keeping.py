@@ -197,6 +197,8 @@ def test_one_key_changes_the_language_and_all_keys_are_listed(page: Page):
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_be_hidden()
     expect(page.locator("#ask")).to_contain_text("Ask")
+    page.keyboard.press("n")
+    expect(page.locator("#question")).to_have_value("Describe what is in this picture")
     page.keyboard.press("q")
     expect(page.locator("#question")).to_be_focused()
     page.keyboard.type("lndq?")
@@ -224,3 +226,22 @@ def test_a_menu_is_opened_walked_and_left_by_the_keyboard(page: Page):
     page.keyboard.press("Escape")
     expect(page.locator("#code-menu")).to_be_hidden()
     expect(page.locator("#code")).to_be_focused()
+
+
+def test_one_slip_of_the_finger_does_not_take_the_conversation_away(page: Page):
+    ask(page, "一")
+    page.locator("#drop").focus()
+    page.keyboard.press("n")
+    expect(page.locator("#history .question")).to_have_text(["一"])
+    page.keyboard.press("Shift+N")
+    expect(page.locator("#history li")).to_have_count(0)
+
+
+def test_a_browser_without_room_keeps_nothing_rather_than_the_past(page: Page):
+    ask(page, "一")
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'x'); }; }")
+    ask(page, "二")
+    expect(page.locator("#history .question")).to_have_text(["一", "二"])
+    page.reload()
+    expect(page.locator("#dot")).to_have_attribute("data-state", "ready")
+    expect(page.locator("#history li")).to_have_count(0)

@@ -85,9 +85,12 @@ export async function lookAt(url, { key }) {
 
 /** How many requests wait on the server; 0 where it does not tell. */
 export async function numWaiting({ key, signal }) {
-  const response = await fetch("metrics", { cache: "no-store", headers: headersOf(key), signal }).catch(() => null);
-  if (!response?.ok) return 0;
-  return Number(/^flashsight_engine_num_waiting (\S+)/m.exec(await response.text())?.[1] ?? 0);
+  try {
+    const response = await fetch("metrics", { cache: "no-store", headers: headersOf(key), signal });
+    return Number(/^flashsight_engine_num_waiting (\S+)/m.exec(await response.text())?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** Lets the server forget an uploaded picture; whether it does is of no consequence here. */

@@ -17,7 +17,9 @@ export const kept = (name) => (memory.has(name) ? memory.get(name) : guarded(() 
 /** Keeps a text across reloads; null forgets it. */
 export function keep(name, value) {
   memory.set(name, value);
-  guarded(() => (value === null ? localStorage.removeItem(name) : localStorage.setItem(name, value)));
+  // Where there is no room for the new text, the old one must not come back in its place.
+  guarded(() => localStorage.removeItem(name));
+  if (value !== null) guarded(() => localStorage.setItem(name, value));
 }
 
 let key = guarded(() => sessionStorage.getItem("key")) ?? "";

@@ -9,6 +9,8 @@ const isBeside = () => document.querySelector("dialog[open], [popover]:popover-o
 
 function pressLetter(event) {
   const letter = event.key.toLowerCase();
+  // It takes the conversation away: not by a slip of the finger.
+  if (letter === "n" && !event.shiftKey) return;
   if (letter === "q") element("question").focus();
   else if (Object.hasOwn(BY_LETTER, letter)) element(BY_LETTER[letter])?.click();
   else return;

@@ -37,7 +37,7 @@ export default {
   "refused.image_empty": "The picture is empty", "refused.image_too_large": "The picture is too large", "refused.image_too_many_pixels": "Too many pixels",
   "refused.image_too_small": "The picture is too small", "refused.image_aspect": "The picture is too narrow", "refused.image_too_many_scans": "An unusual JPEG",
   "refused.image_format": "Not a kind of picture that can be read", "refused.invalid_image": "The picture cannot be read", "refused.invalid_base64": "The picture is badly encoded",
-  "refused.image_url_unsupported": "Pictures cannot come from there", "refused.file_not_found": "The picture is not on the server", "refused.file_refused": "This file may not be read", "refused.fetch_refused": "Pictures are not fetched from there",
+  "refused.image_url_unsupported": "Pictures cannot come from there", "refused.file_not_found": "The picture is not on the server", "reason.file_not_found": "It may have expired or been deleted; clear the conversation and choose it again.", "refused.file_refused": "This file may not be read", "refused.fetch_refused": "Pictures are not fetched from there",
   "refused.fetch_failed": "The picture could not be fetched", "refused.too_many_images": "Too many pictures", "refused.context_length_exceeded": "Too long",
   "refused.body_too_large": "The request is too large", "refused.body_timeout": "The upload stood still", "refused.overloaded": "Too busy now",
   "refused.model_loading": "The model is still loading", "refused.model_failed": "The model could not be loaded", "refused.stopping": "The server is stopping",

@@ -49,7 +49,7 @@ export default {
   "refused.invalid_base64": "图片编码有误", "reason.invalid_base64": "这不是有效的 base64；请重新选择文件。",
   "refused.image_url_unsupported": "图片来源不支持", "reason.image_url_unsupported": "请直接选择图片文件。",
   "refused.file_refused": "不能读取这个文件", "reason.file_refused": "服务只读取 --media-root 之下的图片；请直接选择图片文件。",
-  "refused.file_not_found": "图片已不在服务上", "reason.file_not_found": "它可能已过期或被删除；请重新选择图片文件。",
+  "refused.file_not_found": "图片已不在服务上", "reason.file_not_found": "它可能已过期或被删除；请清空对话，重新选择图片文件。",
   "refused.fetch_refused": "不能从网址取图片", "reason.fetch_refused": "服务没有开启网址取图，或这个地址不允许访问；请直接选择图片文件。",
   "refused.fetch_failed": "从网址取图片失败", "reason.fetch_failed": "请直接选择图片文件。",
   "refused.too_many_images": "图片太多", "reason.too_many_images": "请移除几张再问。", "reason.too_many_images.2": "这次对话共有 {0} 张图片，上限是 {1} 张；请移除几张，或开始新对话。",
