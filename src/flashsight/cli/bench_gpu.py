@@ -61,6 +61,9 @@ def gpu(
             outcome = await run_suite(wire, system=url or "flashsight", seed=_seed(), cases=cases, progress=_counting())
         outcome = replace(outcome, start_seconds=start_seconds)
         print(beside_marks(outcome))
+        print(
+            "\nGoals and marks: one H200, GLM-4.6V-Flash's dimensions, bfloat16, 64 tokens; ms unless said otherwise."
+        )
         failed = sum(row.num_failed for row in outcome.rows.values())
         if failed:
             to_stderr().print(f"{failed} requests failed; the figures leave them out", style="red")
