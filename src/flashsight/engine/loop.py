@@ -20,7 +20,7 @@ from flashsight.core.types import PictureInput, PictureKey, Salt, TokenEvent
 from flashsight.engine.inbox import Abort, Decoded, Message, Nudge, Submit
 from flashsight.engine.keeping import Keeper
 from flashsight.engine.plan import Chunk, Encode, Plan, Snapshot
-from flashsight.engine.publish import Outbox
+from flashsight.engine.publish import Outbox, Ticket
 from flashsight.engine.request import Request
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampled, Sampler
@@ -43,6 +43,7 @@ class EngineSnapshot:
     """The books at one moment, and what the engine has done so far; `total_` counts only grow.
 
     total_tokens_computed: tokens that went through the model, prompts and answers. total_tokens_sampled: tokens drawn.
+    total_gaps, total_gap_microseconds: times that a GPU waited between two steps for the host, and how long in all.
     """
 
     books: Snapshot
@@ -50,6 +51,8 @@ class EngineSnapshot:
     total_tokens_computed: int
     total_tokens_sampled: int
     total_faults: int
+    total_gaps: int = 0
+    total_gap_microseconds: int = 0
 
     def numbers(self) -> dict[str, int]:
         """All counts by name, flat."""
@@ -86,6 +89,9 @@ class Loop:
         self.trace: Trace | None = None
         """Told of every piece of work, where somebody looks."""
         self._checked_at = clock()
+        self._lost: list[Ticket] = []
+        self._ended_at: float | None = None
+        self._gap_seconds, self._num_gaps = 0.0, 0
         self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
         self.snapshot = self._count()
         """As of the last step that ended a sequence or found nothing to do; replaced, never changed."""
@@ -110,6 +116,9 @@ class Loop:
     def step(self) -> bool:
         """Run one step and publish what came of it; False if there is nothing to run until a message arrives."""
         plan = self._scheduler.plan()
+        if plan.encodes or not plan.chunks:
+            self._flush()
+            self._ended_at = None
         for picture in plan.decode_requests:
             salts = self._keeper.salts_of(picture.key)
             self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
@@ -123,7 +132,8 @@ class Loop:
             self._compute(plan)
         if plan.is_empty or len(self._requests) < num_requests:
             self.snapshot = self._count()
-        self._flush()
+        if not self._runner.is_ahead or not self._requests or self._lost:
+            self._flush()
         return not plan.is_empty
 
     def rest(self) -> bool:
@@ -155,7 +165,8 @@ class Loop:
 
     def _flush(self) -> None:
         """Send what is published; drop the sequences of event loops that are gone."""
-        for ticket in self._outbox.flush():
+        lost, self._lost = [*self._lost, *self._outbox.flush()], []
+        for ticket in lost:
             self._abort(ticket.sequence_id)
 
     # --- in and out ------------------------------------------------------------------------------------------
@@ -263,7 +274,7 @@ class Loop:
         except Exception:
             self._fault([chunk.sequence for chunk in chunks], "a step")
             return
-        now = self._clock()
+        now = self._ended_at = self._clock()
         for chunk in chunks[plan.num_decodes :]:
             self._requests[chunk.sequence.id].prefill_seconds += now - started_at
         self._num_computed += plan.num_tokens
@@ -275,10 +286,20 @@ class Loop:
 
     def _run(self, chunks: Sequence[Chunk], asking: Sequence[Request]) -> Sampled:
         logits_NV = self._runner.logits(chunks, self._features_of)
+        if self._runner.is_ahead:
+            self._note_gap()
+            # What the last step published goes out while this one runs; sent before it, its readers would hold it up.
+            self._lost += self._outbox.flush()
         if logits_NV is None:
             return Sampled([], [], [])
         rows = zip(asking, [chunk.num_samples for chunk in chunks if chunk.samples], strict=True)
         return self._sampler.sample(logits_NV, [request.state for request, num_rows in rows for _ in range(num_rows)])
+
+    def _note_gap(self) -> None:
+        """Count how long the device had nothing to do between the last step's tokens and this step's kernels."""
+        if self._ended_at is not None:
+            self._gap_seconds += self._clock() - self._ended_at
+            self._num_gaps += 1
 
     def _features_of(self, key: PictureKey) -> Tensor:
         features = self._scheduler.pictures.features(key)
@@ -343,6 +364,8 @@ class Loop:
             total_tokens_computed=self._num_computed,
             total_tokens_sampled=self._num_sampled,
             total_faults=self._num_faults,
+            total_gaps=self._num_gaps,
+            total_gap_microseconds=round(self._gap_seconds * 1e6),
         )
 
 

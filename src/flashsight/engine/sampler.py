@@ -170,10 +170,13 @@ class Sampler:
         for draws, choose in ((batch.plain, _choose_plain), (batch.truncated, _choose_truncated)):
             if draws is not None:
                 tokens_N[draws.rows] = choose(scores_NV.index_select(0, draws.rows), self._uniforms(draws), draws)
-        tokens, logprobs, tops = tokens_N.tolist(), self._no_logprobs(batch), self._no_tops(batch)
+        is_finite_N = peaks_N.isfinite()
+        # One copy back, and so one wait for the device.
+        tokens, is_finite = torch.stack((tokens_N, is_finite_N.to(tokens_N.dtype))).tolist()
+        logprobs, tops = self._no_logprobs(batch), self._no_tops(batch)
         if batch.reporting:
             self._report(scores_NV, tokens_N, batch, logprobs, tops)
-        broken = tuple(row for row, peak in enumerate(peaks_N.tolist()) if not math.isfinite(peak))
+        broken = tuple(row for row, number in enumerate(is_finite) if not number)
         return Sampled(tokens, logprobs, tops, broken)
 
     # --- what stays between steps ------------------------------------------------------------------------------
@@ -298,10 +301,16 @@ class Sampler:
         return self._floats([state.draw() for state in draws.states]).unsqueeze(1)
 
     def _ints(self, numbers: Sequence[int]) -> Tensor:
-        return torch.tensor(numbers, dtype=torch.int64, device=self._device)
+        return self._on_device(numbers, torch.int64)
 
     def _floats(self, numbers: Sequence[float]) -> Tensor:
-        return torch.tensor(numbers, dtype=torch.float32, device=self._device)
+        return self._on_device(numbers, torch.float32)
+
+    def _on_device(self, numbers: Sequence[float], dtype: torch.dtype) -> Tensor:
+        """From pinned memory to a GPU: a copy from other memory would wait for the whole step."""
+        if self._device.type == "cpu":
+            return torch.tensor(numbers, dtype=dtype)
+        return torch.tensor(numbers, dtype=dtype, pin_memory=True).to(self._device, non_blocking=True)
 
 
 def _choose_plain(scores_NV: Tensor, uniforms_N1: Tensor, draws: _Draws) -> Tensor:
