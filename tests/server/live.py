@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
+from flashsight.server import PatientProtocol
+
 
 @dataclass(frozen=True)
 class Live:
@@ -27,7 +29,9 @@ class Live:
 def serving(app: FastAPI) -> Iterator[Live]:
     """Serve until the block ends; the port takes connections when the block begins."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=PatientProtocol, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+    )
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:

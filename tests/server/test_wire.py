@@ -11,9 +11,10 @@ from openai.types.chat import ChatCompletionChunk
 
 from flashsight.core.errors import EngineFault
 from flashsight.core.types import Box, Delta, Finish, ReasoningDelta, TextDelta, ToolCallDelta
+from flashsight.server import patience
 from tests.server.scripted import USAGE, saying
 from tests.server.support import MODEL, LiveHouse, encoded
-from tests.server.test_manners import CHAT, request
+from tests.server.test_manners import CHAT, received_until, request
 
 TWO_CHOICES: tuple[Delta, ...] = (
     TextDelta(index=1, text="b"),
@@ -185,3 +186,27 @@ def test_a_broken_request_is_turned_away_and_the_next_one_answered(house: LiveHo
             got += piece
     assert got.split(b" ")[1][:1] == b"4"
     assert events_of(house)
+
+
+@pytest.mark.parametrize("sent", [b"", POST, b"POST /v1/chat"], ids=["nothing", "half the headers", "half a line"])
+def test_headers_that_do_not_arrive_are_not_waited_for(house: LiveHouse, monkeypatch: pytest.MonkeyPatch, sent: bytes):
+    monkeypatch.setattr(patience, "SLOW_HEADERS_SECONDS", 0.1)
+    with socket.create_connection(("127.0.0.1", house.live.port), timeout=20) as connection:
+        connection.sendall(sent)
+        assert connection.recv(100) == b"", "closed without a word"
+
+
+def test_the_second_request_of_a_connection_is_not_waited_for_either(house: LiveHouse, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(patience, "SLOW_HEADERS_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", house.live.port), timeout=20) as connection:
+        connection.sendall(request(encoded(CHAT)))
+        assert b"200 OK" in received_until(connection, b"chat.completion")
+        connection.sendall(POST)
+        while piece := connection.recv(65536):
+            assert b"HTTP/1.1" not in piece
+
+
+def test_a_long_answer_outlives_the_deadline_for_headers(house: LiveHouse, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(patience, "SLOW_HEADERS_SECONDS", 0.1)
+    house.backend.script = (TextDelta(index=0, text="a"), 0.4, *saying("b"))
+    assert events_of(house)[-1]["choices"][0]["finish_reason"] == "stop"

@@ -23,7 +23,7 @@ from flashsight.core.telemetry import get_log
 from flashsight.guard import AccessPolicy
 from flashsight.launcher.salt import lasting_salt
 from flashsight.presets import load_presets
-from flashsight.server import Metrics, build_app
+from flashsight.server import Metrics, PatientProtocol, build_app
 from flashsight.service import Pace, Readiness, Serving
 from flashsight.ui import STATIC_FOLDER
 
@@ -66,7 +66,12 @@ def run_service(config: Config, listening: socket.socket, watcher: Watcher) -> N
     )
     server = _Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN_SECONDS
+            app,
+            http=PatientProtocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
         ),
         readiness,
     )

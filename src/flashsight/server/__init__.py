@@ -2,5 +2,6 @@
 
 from flashsight.server.app import build_app
 from flashsight.server.metrics import Metrics
+from flashsight.server.patience import PatientProtocol
 
-__all__ = ["Metrics", "build_app"]
+__all__ = ["Metrics", "PatientProtocol", "build_app"]
