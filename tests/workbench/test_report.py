@@ -108,7 +108,7 @@ def test_no_sample_proves_a_share_of_one_but_one_miss_denies_it() -> None:
 def test_a_time_is_met_from_below() -> None:
     times = Figure(value=1.0, low=0.9, high=1.1, num=50, method="bootstrap")
     assert [judge_target("seconds", goal, times).light for goal in (1.2, 1.0, 0.8)] == ["met", "open", "missed"]
-    assert judge_target("usable", 0.8, None).why == "few_why"
+    assert judge_target("usable", 0.8, None).why == "none_why"
 
 
 @pytest.mark.parametrize("said", ["speed=1", "attributes", "recall=0", "usable=120%", "valid=x", "seconds=-1", "=1"])

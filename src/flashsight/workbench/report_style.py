@@ -16,7 +16,8 @@ h3{font-size:16px;margin:20px 0 8px}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;vertical-align:top;padding:6px 10px 6px 0;border-bottom:1px solid var(--line)}
 th,td{overflow-wrap:anywhere}
-th{font-weight:600;color:var(--faint)}
+section{overflow-x:auto}
+th{overflow-wrap:normal;font-weight:600;color:var(--faint)}
 td.figure{font-variant-numeric:tabular-nums}
 .verdicts td{padding:10px 12px 10px 0;font-size:15px}
 .light{font-size:22px;line-height:1;vertical-align:-2px}
@@ -33,6 +34,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f7f8;padding:10px;
 footer{margin-top:32px;border-top:1px solid var(--line);padding-top:8px;overflow-wrap:anywhere}
 @media (max-width:640px){main{padding:20px 16px}.row{grid-template-columns:repeat(2,1fr)}}
 @media print{
+section{overflow:visible}
 @page{size:A4;margin:16mm 14mm}
 body{background:#fff;font-size:11pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 main{max-width:none;padding:0}

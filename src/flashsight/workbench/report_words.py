@@ -20,6 +20,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "missed_why": ("整个区间都低于要求", "the whole interval falls short of the goal"),
     "open_why": ("区间跨过要求，还不能断定", "the interval lies on both sides of the goal"),
     "few_why": ("图片太少，无法判断", "too few pictures to tell"),
+    "none_why": ("没有测得", "not measured"),
     "all_why": ("这些图片全部如此", "all of these pictures"),
     "attributes": ("属性准确率", "attribute accuracy"),
     "recall": ("类目召回率（各类平均）", "category recall, mean of the classes"),

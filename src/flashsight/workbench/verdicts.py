@@ -55,7 +55,7 @@ def judge_target(name: str, goal: float, figure: Figure | None) -> Verdict:
 
 def _light(figure: Figure | None, goal: float, *, is_least: bool) -> tuple[Light, str]:
     if figure is None or figure.value is None:
-        return "open", "few_why"
+        return "open", "none_why"
     if is_least and goal == 1.0 and figure.hits is not None:  # no sample proves a share of one
         return ("met", "all_why") if figure.hits == figure.num else ("missed", "missed_why")
     if figure.low is None or figure.high is None:
