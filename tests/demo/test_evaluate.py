@@ -102,12 +102,13 @@ def test_the_model_card_states_what_was_measured() -> None:
 
 def test_the_gallery_shows_the_first_failures_of_a_row(tmp_path: Path) -> None:
     cases, answers = drawn_cases()
-    answers = dict.fromkeys(answers, "¥0 | [8]\nno")
-    wrong = failures(cases, answers, limit=5)
-    assert len(wrong) == 5
-    page = write_gallery(tmp_path, cases, wrong).read_text(encoding="utf-8")
-    assert page.count("| ¥9 | ¥0 \\| (8) ⏎ no |") == EACH
-    assert [path.name for path in (tmp_path / "nano-failures").iterdir()] == ["0000-0.webp"]
+    screens = [Case(case.sample, (("UI, seen layouts: title",),) * 2) for case in cases]
+    answers = {(number, place): "¥0 | [8]\nno" for number in range(6) for place in range(2)}
+    wrong = failures([*cases, *screens], answers, limit=5)
+    assert len(wrong) == 10
+    page = write_gallery(tmp_path, [*cases, *screens], wrong).read_text(encoding="utf-8")
+    assert page.count("| ¥9 | ¥0 \\| (8) ⏎ no |") == 2 * EACH
+    assert [path.name for path in (tmp_path / "nano-failures").iterdir()] == ["0003-0.webp"]
 
 
 def test_every_row_gets_answers_of_its_own_kind(material: Material) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flashsight.demo.material import Material
-from flashsight.demo.material.named_icons import MISLEADING, SETS, SYNONYMS, names_of
+from flashsight.demo.material.named_icons import MISLEADING, SETS, SYNONYMS, names_of, unnamed_of
 from flashsight.demo.material.packages import DEBIAN, NPM
 from flashsight.demo.material.strings import collect_words
 from flashsight.demo.pages.kits import KITS
@@ -75,3 +75,9 @@ def test_phrases_of_the_splits_share_no_word(material: Material, language: str, 
     assert valid
     assert not train & valid
     assert opened.phrase(random.Random(0), "train", "en", 2).lower().split()[0] in opened.words["en"]["train"]
+
+
+def test_unnamed_icons_share_no_word_with_what_can_be_named() -> None:
+    names = ["house-door", "houses", "key", "cylinder", "brand-x", "letter-a", "users", "clock-2", "spiral", "stairs"]
+    assert sorted(unnamed_of(names, CONCEPTS, 10)) == ["cylinder", "spiral", "stairs"]
+    assert len(unnamed_of(names, CONCEPTS, 2)) == 2

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from flashsight.demo.suite import Case
+from flashsight.demo.suite import ROWS, Case
 
 PAGE, PICTURES = "nano-failures.md", "nano-failures"
 EACH = 2  # of every row
@@ -19,12 +19,18 @@ HEAD = """\
 # What nano gets wrong
 
 The first wrong answers of each row of `flashsight demo evaluate`, which writes this page; rates: see the model card.
-Every picture was drawn or rendered for validation. 评测中每一项最先出现的错误答案,未经挑选。
+Every picture was drawn or rendered for validation; those with drawings or photographs of others are left out here.
+评测中每一项最先出现的错误答案,未经挑选。
 """
+_FOREIGN = ("cards", "drawings", "photos", "pairs", "everything")
+_PICTURED = frozenset(row.name for row in ROWS if not row.source.startswith(_FOREIGN))
 
 
 def write_gallery(out: Path, cases: Sequence[Case], wrong: Sequence[Mapping[str, Any]]) -> Path:
-    """Write PAGE and its pictures (WebP, at most SIDE pixels) into a folder; `wrong` as `suite.failures` gives it."""
+    """Write PAGE and its pictures (WebP, at most SIDE pixels) into a folder; `wrong` as `suite.failures` gives it.
+
+    Pictures that hold drawings or photographs of others are left out: their licences ask for more than a page can keep.
+    """
     folder = out / PICTURES
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.webp"):
@@ -38,7 +44,8 @@ def write_gallery(out: Path, cases: Sequence[Case], wrong: Sequence[Mapping[str,
         if not seen[row]:
             lines.append(f"\n## {row}\n")
         seen[row] += 1
-        for place, pixels in enumerate(cases[failure["case"]].sample.pictures):
+        pictures = cases[failure["case"]].sample.pictures if row in _PICTURED else ()
+        for place, pixels in enumerate(pictures):
             name = f"{failure['case']:04}-{place}.webp"
             picture = Image.fromarray(pixels)
             picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)

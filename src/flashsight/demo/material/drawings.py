@@ -17,7 +17,7 @@ from typing import Any
 import resvg_py
 from PIL import Image
 
-from flashsight.demo.material.named_icons import SETS, names_of
+from flashsight.demo.material.named_icons import SETS, names_of, unnamed_of
 from flashsight.demo.material.stamps import STAMPS
 from flashsight.demo.vocabulary import CONCEPTS, UNNAMED
 
@@ -40,6 +40,7 @@ class _Iconify:
         self._set: dict[str, Any] = json.loads((folder / "icons.json").read_text(encoding="utf-8"))
         chars: dict[str, str] = json.loads((folder / "chars.json").read_text(encoding="utf-8"))
         self.names = chars or names
+        self.icons = tuple(self._set["icons"])
 
     def svg(self, emoji: str) -> str | None:
         code = "-".join(f"{ord(char):x}" for char in emoji)
@@ -137,6 +138,8 @@ def _named_icons(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:
                 if svg and svg not in seen:
                     seen.add(svg)
                     yield concept.name.en, style, icons.split, svg
+        for name in unnamed_of(source.icons, CONCEPTS, icons.num_unnamed):
+            yield "", "line", icons.split, source.named(name) or ""
 
 
 def _drawings(unpacked: Path) -> Iterator[tuple[str, str, str, str]]:

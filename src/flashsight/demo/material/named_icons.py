@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -12,23 +14,27 @@ from flashsight.demo.vocabulary import Concept
 
 @dataclass(frozen=True, slots=True)
 class IconSet:
-    """An icon set of Iconify's: (style, suffix of a name) of each of its forms; names that mean something else."""
+    """An icon set of Iconify's: (style, suffix of a name) of each of its forms; names that mean something else.
+
+    num_unnamed: how many of its drawings stand for what nano has no name for.
+    """
 
     package: str
     split: Split
     forms: tuple[tuple[str, str], ...]
     others: frozenset[str] = frozenset()
     joins: str = "-"
+    num_unnamed: int = 0
 
 
 SETS: tuple[IconSet, ...] = (
-    IconSet("tabler", "train", (("line", ""), ("solid", "-filled")), frozenset({"school"})),
-    IconSet("lucide", "train", (("line", ""),), frozenset({"radio", "bolt", "delete"})),
-    IconSet("ph", "train", (("line", ""), ("line", "-bold"), ("solid", "-fill"))),
+    IconSet("tabler", "train", (("line", ""), ("solid", "-filled")), frozenset({"school"}), num_unnamed=140),
+    IconSet("lucide", "train", (("line", ""),), frozenset({"radio", "bolt", "delete"}), num_unnamed=140),
+    IconSet("ph", "train", (("line", ""), ("line", "-bold"), ("solid", "-fill")), num_unnamed=140),
     IconSet("mdi", "train", (("solid", ""), ("line", "-outline")), frozenset({"apple", "bolt", "school"})),
     IconSet("fxemoji", "train", (("fxemoji", ""),), frozenset({"turkey", "necktie", "bolt", "bug", "bird"}), joins=""),
     IconSet("streamline-emojis", "train", (("streamline-emojis", ""),), frozenset({"boar", "bird"})),
-    IconSet("bi", "valid", (("line", ""), ("solid", "-fill")), frozenset({"apple"})),
+    IconSet("bi", "valid", (("line", ""), ("solid", "-fill")), frozenset({"apple"}), num_unnamed=60),
 )
 
 # English names that icon sets use for something else than the demo's concept does.
@@ -143,3 +149,28 @@ def names_of(concept: Concept, icons: IconSet) -> Iterator[tuple[str, str]]:
         if name not in icons.others:
             for style, suffix in icons.forms:
                 yield style, name + suffix
+
+
+# Parts of names that stand for a sign, a letter, a trade mark, a variant, or by another word for what nano can name.
+FORMS = """
+    off filled fill outline bold light thin duotone circle square arrow letter number brand logo align layout hexagon
+    badge round simple alt box text sign math check dashed dotted border star heart up down left right zodiac currency
+    alphabetical numeric emoticon emoji smiley face mood user account file folder filetype btn receipt coin mic couch
+    tag barbell boat racquet brush bath bullseye gas fuel globe world cash moneybag dot ellipsis speech clock cog repeat
+    sync rotate reload step skip player spinner film browser youtube trello messenger spotify amd quora wechat
+    opencollective xbox http json git windows apple google microsoft twitter reddit figma framer slack
+"""
+
+
+def unnamed_of(names: Iterable[str], concepts: Iterable[Concept], count: int) -> list[str]:
+    """`count` names of an icon set, by hash, that share no word with any concept or synonym: what nano cannot name."""
+    known = {word.rstrip("s") for word in FORMS.split()}
+    for concept in concepts:
+        for text in (concept.name.en, concept.category.en, concept.line or "", *SYNONYMS.get(concept.name.en, ())):
+            known.update(word.rstrip("s") for word in re.split("[ -]", text.lower()))
+    found = [
+        name
+        for name in names
+        if name.isascii() and not re.search(r"\d", name) and not known & {word.rstrip("s") for word in name.split("-")}
+    ]
+    return sorted(found, key=lambda name: hashlib.sha256(name.encode()).digest())[:count]
