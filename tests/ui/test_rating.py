@@ -203,7 +203,7 @@ def blind(tmp_path: Path) -> Iterator[RatingHouse]:
     draw_pictures(tmp_path / "shop", NAMES)
     better = {name: {**answer, "marketing_copy": "新文案"} for name, answer in ANSWERS.items() if name != NAMES[0]}
     house = RatingHouse(
-        rated_run(tmp_path / "old", ANSWERS, pictures=tmp_path / "shop"),
+        rated_run(tmp_path / "old", ANSWERS, pictures=tmp_path / "shop", margins=MARGINS, boxes=[BOX]),
         rated_run(tmp_path / "new", better, pictures=tmp_path / "shop", prompt="换一个问法"),
     )
     house.start()
@@ -222,6 +222,9 @@ def test_two_rounds_are_compared_without_knowing_which_is_which(visit: Visit, bl
         expect(page.locator("#pairing")).to_contain_text(f"第{at + 1}款")
         text = page.locator("main").inner_text()
         assert "old" not in text
+        assert "0.15" not in text
+        expect(page.locator("#pictures img")).to_be_visible()
+        expect(page.locator("#pictures svg")).to_have_count(0)
         assert "换一个问法" not in text
         is_left = "新文案" in page.locator("#left").inner_text()
         sides.append(is_left)

@@ -12,7 +12,7 @@ from html import escape
 
 WIDTH, HEIGHT = 640, 360
 COLOURS = ("#0b6a6a", "#4a5bb5", "#8a5a00", "#a8261c", "#5c6267")
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 40, 56
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 28, 40, 56
 _FONT = "system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif"
 
 Point = tuple[float, float]

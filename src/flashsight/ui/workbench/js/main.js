@@ -23,7 +23,8 @@ function tell(draw) {
 const isLeft = (item) => (mode === "rate" ? isUnrated(item) : isUnchosen(item));
 
 function show(item) {
-  showPictures(item);
+  // Boxes are the first round's: side by side they would tell which one that is.
+  showPictures(mode === "rate" ? item : { ...item, boxes: [] });
   element("asked").textContent = (item.prompt ?? run.prompt) ? words("asked", { prompt: item.prompt ?? run.prompt }) : "";
   if (mode === "rate") showRating(item);
   else showPair(item);
@@ -58,7 +59,7 @@ function setMode(next) {
 }
 
 function connectQueueOf(listed) {
-  connectQueue({ runId: `${mode} ${run.id}`, items: listed, hasDoubts: mode === "rate" && run.has_doubts, go: show });
+  connectQueue({ runId: `${mode} ${run.id}`, items: listed, hasDoubts: mode === "rate" && run.has_doubts, isBlind: mode !== "rate", go: show });
 }
 
 function said(place, rating, go) {

@@ -7,6 +7,7 @@ let name = "";
 const items = new Map();
 let order = [];
 let at = 0;
+let isBlind = false;
 let onGo;
 const rows = new Map();
 const element = (id) => document.getElementById(id);
@@ -14,13 +15,14 @@ const element = (id) => document.getElementById(id);
 export const currentItem = () => items.get(order[at]);
 export const itemAt = (step) => items.get(order[at + step]);
 
-/** Fills the list. runId: under which the place is kept; go: called with the item to show. */
+/** Fills the list. runId: under which the place is kept; isBlind: nothing is told of the answers; go: shows an item. */
 export function connectQueue(options) {
   name = options.runId;
   items.clear();
   options.items.forEach((item) => items.set(item.place, item));
   at = 0;
   onGo = options.go;
+  isBlind = options.isBlind;
   const select = element("order");
   select.disabled = !options.hasDoubts;
   select.value = options.hasDoubts ? (kept("order") ?? "doubt") : "run";
@@ -68,6 +70,7 @@ function rowOf(place) {
 }
 
 function tellDoubt(place) {
+  if (isBlind) return;
   const { doubt, error } = items.get(place);
   const { doubt: part } = rows.get(place);
   part.textContent = error ? words("no_answer") : doubt === null ? "" : doubt.toFixed(2);
