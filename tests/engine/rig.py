@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -28,6 +28,9 @@ from flashsight.engine.tiers import PictureTiers
 from flashsight.models.attention.layout import Attend, KVCache
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
+
+if TYPE_CHECKING:
+    from flashsight.engine.takeover import Takeover
 
 SALT = Salt(b"a caller")
 
@@ -69,6 +72,7 @@ class Rig:
     engine: Engine
     scheduler: Scheduler
     model: WatchedModel
+    takeover: Takeover | None = None
 
     async def answer(self, prompt: ModelInput, sampling: TokenSampling, salt: Salt = SALT) -> list[TokenEvent]:
         """All events of one answer."""
@@ -106,6 +110,7 @@ def build_rig(
     has_prefix_cache: bool = True,
     draft_tokens: int = 0,
     tiers: PictureTiers | None = None,
+    is_fast: bool = False,
 ) -> Rig:
     watched, shape = WatchedModel(model), model.shape
     limits = Limits(
@@ -126,25 +131,44 @@ def build_rig(
         PictureCache(picture_tokens * bytes_per_token, bytes_per_token=bytes_per_token),
         clock=time.monotonic,
     )
+    cache = KVCache.allocate(
+        num_layers=shape.num_layers,
+        num_blocks=num_blocks,
+        block_size=block_size,
+        num_kv_heads=shape.num_kv_heads,
+        head_size=shape.head_size,
+        dtype=model.dtype,
+        device=model.device,
+    )
+    takeover = _takeover(model, cache, limits) if is_fast else None
     runner = Runner(
         model=watched,
         backend=SdpaBackend(),
-        cache=KVCache.allocate(
-            num_layers=shape.num_layers,
-            num_blocks=num_blocks,
-            block_size=block_size,
-            num_kv_heads=shape.num_kv_heads,
-            head_size=shape.head_size,
-            dtype=model.dtype,
-            device=model.device,
-        ),
+        cache=cache,
         pixel_path=pixel_path,
         step_tokens=step_tokens,
+        takeover=takeover,
     )
     sampler = Sampler(vocab_size=shape.vocab_size, max_sequences=max_sequences, device=model.device)
     engine = Engine(scheduler=scheduler, runner=runner, sampler=sampler, decode_threads=2, tiers=tiers)
     engine.start()
-    return Rig(engine, scheduler, watched)
+    return Rig(engine, scheduler, watched, takeover)
+
+
+def _takeover(model: Glm4v, cache: KVCache, limits: Limits) -> Takeover:
+    """Kernels of our own and CUDA graphs; needs a GPU."""
+    from flashsight.engine.graphs import CudaRecorder
+    from flashsight.engine.takeover import Takeover
+    from flashsight.models.attention.pictures import KernelPictures
+
+    return Takeover(
+        model,
+        cache,
+        CudaRecorder(model.device),
+        max_sequences=limits.max_sequences,
+        step_tokens=limits.step_tokens,
+        pictures=KernelPictures(),
+    )
 
 
 TEXT = Prompt(([11, 12, 13, 14, 15],))

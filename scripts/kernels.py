@@ -1,0 +1,187 @@
+"""Times each GPU kernel at the dimensions of GLM-4.6V-Flash and prints what it reaches of the device's own ceilings.
+
+    python3 scripts/kernels.py [products | rows | attention | pictures | steps] ...
+
+Random data, rotated among buffers larger than the L2; the median of CUDA events. Needs a GPU and triton.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
+
+import torch
+import torch.nn.functional as F
+import triton
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from flashsight.core.config import ModelConfig
+from flashsight.core.types import Grid
+from flashsight.engine.graphs import CudaRecorder, StepGraphs
+from flashsight.models.attention.layout import KVCache, Span, StepLayout
+from flashsight.models.attention.paged import PagedBackend
+from flashsight.models.attention.pictures import KernelPictures
+from flashsight.models.attention.sdpa import SdpaPictures
+from flashsight.models.glm4v.model import Glm4v
+from flashsight.models.kernels import product, rows
+from flashsight.models.loading import load_model
+
+DEVICE, DTYPE = torch.device("cuda", 0), torch.bfloat16
+MATRICES = {"qkv": (4608, 4096), "out": (4096, 4096), "gate_up": (27392, 4096), "down": (4096, 13696)}
+STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
+LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
+"""(sequences, tokens before, new tokens of each)."""
+HEADS, KV_HEADS, HEAD_SIZE, BLOCK_SIZE = 32, 2, 128, 16
+
+
+def some(*shape: int) -> Tensor:
+    return torch.randn(*shape, device=DEVICE, dtype=DTYPE)
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    return float(triton.testing.do_bench(run, warmup=50, rep=200, return_mode="median"))
+
+
+def line(name: str, ms: float, *, num_bytes: float = 0, flops: float = 0) -> None:
+    reached = f"{num_bytes / ms / 1e9:7.2f} TB/s" if num_bytes else f"{flops / ms / 1e9:7.0f} TFLOP/s" if flops else ""
+    print(f"{name:54} {ms * 1000:9.1f} us {reached}", flush=True)
+
+
+def ceilings() -> None:
+    a, b = torch.empty(2, 1 << 31, dtype=torch.uint8, device=DEVICE)
+    line("device copy", milliseconds(lambda: b.copy_(a)), num_bytes=2 * a.nbytes)
+    x, y = some(8192, 8192), some(8192, 8192)
+    line("bf16 product 8192^3", milliseconds(lambda: x @ y), flops=2 * 8192.0**3)
+
+
+def products() -> None:
+    for name, (outputs, inputs) in MATRICES.items():
+        weights = [some(outputs, inputs) for _ in range(max(2, (256 << 20) // (2 * outputs * inputs)))]
+        turn = 0
+
+        def weight() -> Tensor:
+            nonlocal turn
+            turn += 1
+            return weights[turn % len(weights)]
+
+        num_bytes = 2.0 * outputs * inputs
+        for num_rows in (1, 2, 4, 8, 32, 64):
+            x = some(num_rows, inputs)
+            line(f"{name} torch, {num_rows} rows", milliseconds(lambda: F.linear(x, weight())), num_bytes=num_bytes)
+        x = some(1, inputs)
+        for product.OUTPUTS in (4, 8, 16):
+            for product.INPUTS in (256, 512, 1024):
+                for product.WARPS in (2, 4, 8):
+                    form = f"outputs {product.OUTPUTS} inputs {product.INPUTS} warps {product.WARPS}"
+                    ms = milliseconds(lambda: product.vector_product(x, weight(), None))
+                    line(f"{name} ours, {form}", ms, num_bytes=num_bytes)
+                    if name == "gate_up":
+                        ms = milliseconds(lambda: product.vector_swiglu(x, weight(), 1.0))
+                        line(f"{name} ours with swiglu, {form}", ms, num_bytes=num_bytes)
+
+
+def row_kernels() -> None:
+    for num_rows in (1, 32, 384, 1440):
+        hidden, update, weight = some(num_rows, 4096), some(num_rows, 4096), some(4096)
+        ms = milliseconds(lambda: rows.add_norm(hidden, update, (weight, weight), (1e-5, 1e-5), DTYPE))
+        line(f"add_norm, {num_rows} rows", ms, num_bytes=4 * hidden.nbytes)
+        gate_up = some(num_rows, 27392)
+        ms = milliseconds(lambda: rows.silu_mul(gate_up, 1.0))
+        line(f"silu_mul, {num_rows} rows", ms, num_bytes=1.5 * gate_up.nbytes)
+
+
+def attention() -> None:
+    cache = KVCache.allocate(
+        num_layers=1, num_blocks=8192, block_size=BLOCK_SIZE, num_kv_heads=KV_HEADS, head_size=HEAD_SIZE,
+        dtype=DTYPE, device=DEVICE,
+    )  # fmt: skip
+    cache.k.normal_()
+    cache.v.normal_()
+    backend = PagedBackend(HEADS, cache)
+    for num, past, new in STEPS + LONG_STEPS:
+        per = -(-(past + new) // BLOCK_SIZE)
+        spans = tuple(Span(i * new, new, past, range(i * per, (i + 1) * per)) for i in range(num))
+        step = backend.begin(StepLayout(spans), cache)
+        qkv = some(num * new, HEADS + 2 * KV_HEADS, HEAD_SIZE)
+        cos = torch.ones(num * new, 1, HEAD_SIZE, device=DEVICE)
+        ms = milliseconds(lambda: step.attend_packed(0, qkv, (cos, cos)))
+        pairs = num * (new * past + new * (new + 1) / 2)
+        if new == 1:
+            line(f"paged, {num} decodes after {past}", ms, num_bytes=num * (past + 1) * 2 * KV_HEADS * HEAD_SIZE * 2)
+        else:
+            line(f"paged, chunk of {new} after {past}", ms, flops=4 * pairs * HEADS * HEAD_SIZE)
+    for new in (384, 1440):
+        q, k, v = some(1, HEADS, new, HEAD_SIZE), some(1, KV_HEADS, new, HEAD_SIZE), some(1, KV_HEADS, new, HEAD_SIZE)
+        ms = milliseconds(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True))
+        line(f"torch's attention, chunk of {new}", ms, flops=2 * new * new * HEADS * HEAD_SIZE)
+
+
+def pictures() -> None:
+    for sizes in ((1296,), (5476,), (1296,) * 6, (1296, 5476)):
+        q, k, v = (some(sum(sizes), 12, 128) for _ in range(3))
+        cu = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+        flops = 4.0 * sum(size * size for size in sizes) * 12 * 128
+        line(f"pictures {sizes}, reference", milliseconds(lambda: SdpaPictures()(q, k, v, cu)), flops=flops)
+        ours = KernelPictures()
+        line(f"pictures {sizes}, packed", milliseconds(lambda: ours(q, k, v, cu)), flops=flops)
+        if len(set(sizes)) == 1:
+            for kind in (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION):
+                with sdpa_kernel(kind):
+                    ms = milliseconds(lambda: SdpaPictures()(q, k, v, cu))
+                line(f"pictures {sizes}, {kind.name}", ms, flops=flops)
+
+
+def steps() -> None:
+    """Whole steps of the model with random weights: eager and recorded, and the encoder both ways."""
+    model: Glm4v = load_model(ModelConfig(path="glm-4.6v-flash", load_format="dummy", dtype="bfloat16")).model
+    shape = model.shape
+    cache = KVCache.allocate(
+        num_layers=shape.num_layers, num_blocks=8192, block_size=BLOCK_SIZE, num_kv_heads=KV_HEADS,
+        head_size=HEAD_SIZE, dtype=DTYPE, device=DEVICE,
+    )  # fmt: skip
+    backend = PagedBackend(shape.num_heads, cache)
+    graphs = StepGraphs(
+        model, backend, CudaRecorder(DEVICE), max_sequences=64, step_tokens=2048, num_blocks=cache.k.shape[1]
+    )
+    before = torch.cuda.mem_get_info()[0]
+    while graphs.record_next():
+        pass
+    print(f"{graphs.num_recorded} steps recorded in {(before - torch.cuda.mem_get_info()[0]) >> 20} MiB", flush=True)
+    with torch.inference_mode():
+        for num, past, new in STEPS + LONG_STEPS[:1]:
+            per = -(-(past + new) // BLOCK_SIZE)
+            layout = StepLayout(tuple(Span(i * new, new, past, range(i * per, (i + 1) * per)) for i in range(num)))
+            ids = torch.randint(0, shape.vocab_size, (num * new,), device=DEVICE)
+            positions = torch.arange(num * new, device=DEVICE).expand(3, -1).contiguous()
+
+            def eager() -> Tensor:
+                hidden = model.forward(model.embed(ids), positions, backend.begin(layout, cache))
+                return model.logits(hidden[-num:])
+
+            floor = {"num_bytes": 17.56e9} if new == 1 else {"flops": 17.6e9 * num * new}
+            line(f"step of {num} x {new} after {past}, eager", milliseconds(eager), **floor)
+            found = graphs.find(layout)
+            if found is not None:
+                found.attend.fill(layout)
+                line(f"step of {num} x {new} after {past}, recorded", milliseconds(found.replay), **floor)
+        for side in (36, 74):
+            patches, grid = some(side * side, 588), Grid(t=1, h=side, w=side)
+            for name, attend in (("reference", SdpaPictures()), ("kernels", KernelPictures())):
+                ms = milliseconds(lambda: model.encode(patches, [grid], attend))
+                line(
+                    f"encoder of {side * side} patches, {name}", ms, flops=1.36e9 * side * side + 24 * 6144.0 * side**4
+                )
+
+
+PARTS = {"products": products, "rows": row_kernels, "attention": attention, "pictures": pictures, "steps": steps}
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    ceilings()
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
+        torch.cuda.empty_cache()

@@ -1,0 +1,96 @@
+"""On a CUDA device: greedy answers are those of the reference, whatever runs them, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.engine.rig import Rig, build_rig
+from tests.support.prompts import Prompt, model_input, some_picture
+
+from flashsight.core.config import ModelConfig
+from flashsight.core.types import TokenSampling
+from flashsight.models.glm4v.model import Glm4v
+from flashsight.models.loading import load_model
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+
+NUMBERS = np.random.default_rng(5)
+PROMPTS = [
+    Prompt((NUMBERS.integers(0, 500, 90).tolist(),)),
+    Prompt(([1], some_picture(1), [2, 3], some_picture(2, 112, 84), [4])),
+    Prompt(([9, 8, 7],)),
+    Prompt(([5], some_picture(3, 84, 140), NUMBERS.integers(0, 500, 33).tolist())),
+    Prompt((NUMBERS.integers(0, 500, 9).tolist(),)),
+]
+GREEDY = TokenSampling(max_tokens=24)
+
+
+@pytest.fixture(scope="module")
+def cuda_model(tiny_checkpoint: Path) -> Iterator[Glm4v]:
+    model = load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device="cuda")).model
+    attend = model.attend_pictures
+    yield model
+    model.attend_pictures = attend
+
+
+async def alone(rig: Rig, reference: Any) -> list[list[int]]:
+    return [await rig.tokens(model_input(prompt, reference), GREEDY) for prompt in PROMPTS]
+
+
+async def has_taken_over(rig: Rig, num_recorded: int) -> bool:
+    """Wait for the compiler, which takes a while where nothing is cached."""
+    takeover = rig.takeover
+    assert takeover is not None
+    for _ in range(24000):
+        if takeover.graphs is not None and takeover.graphs.num_recorded == num_recorded:
+            return True
+        await asyncio.sleep(0.005)
+    return False
+
+
+@pytest.mark.parametrize("step_tokens", [16, 64], ids=["small chunks", "large chunks"])
+@pytest.mark.parametrize("has_prefix_cache", [True, False], ids=["prefixes", "no prefixes"])
+@pytest.mark.parametrize("draft_tokens", [0, 4], ids=["no drafts", "drafts"])
+async def test_answers_equal_those_of_the_reference(
+    cuda_model: Glm4v, tiny_reference: Any, step_tokens: int, has_prefix_cache: bool, draft_tokens: int
+) -> None:
+    plain = build_rig(cuda_model)
+    try:
+        expected = await alone(plain, tiny_reference)
+    finally:
+        plain.engine.stop()
+    limits = {"step_tokens": step_tokens, "has_prefix_cache": has_prefix_cache, "draft_tokens": draft_tokens}
+    fast = build_rig(cuda_model, is_fast=True, **limits)
+    try:
+        first = await alone(fast, tiny_reference)
+        assert await has_taken_over(fast, num_recorded=4 + {16: 1, 64: 3}[step_tokens])
+        assert await alone(fast, tiny_reference) == first == expected
+        prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS] * 2
+        together = await asyncio.gather(*(fast.tokens(prompt, GREEDY) for prompt in prompts))
+        assert together == expected * 2
+        assert fast.takeover is not None
+        assert fast.takeover.graphs is not None
+        assert fast.takeover.graphs.num_replays > 20
+        await fast.settle()
+    finally:
+        fast.engine.stop()
+
+
+async def test_memory_is_flat_once_all_is_recorded(cuda_model: Glm4v, tiny_reference: Any) -> None:
+    rig = build_rig(cuda_model, is_fast=True)
+    try:
+        assert await has_taken_over(rig, num_recorded=4 + 3)
+        held = []
+        for _ in range(4):
+            prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS] * 8
+            await asyncio.gather(*(rig.tokens(prompt, GREEDY) for prompt in prompts))
+            held.append(torch.cuda.memory_reserved())
+        assert held[-1] == held[1]
+    finally:
+        rig.engine.stop()
