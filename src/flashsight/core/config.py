@@ -59,7 +59,7 @@ class EngineConfig:
     context_tokens: int | None = None
     kv_bytes: int | None = None
     picture_cache_bytes: int | None = None
-    picture_host_bytes: int | None = None
+    picture_host_bytes: int = 0
     picture_folder: Path | None = None
     picture_folder_bytes: int = 10 << 30
     memory_fraction: float = 0.9
@@ -79,8 +79,7 @@ class EngineConfig:
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _check(0 <= self.draft_tokens <= 64, "draft_tokens", "in [0, 64]", self.draft_tokens)
         _check(0 < self.memory_fraction < 1, "memory_fraction", "in (0, 1)", self.memory_fraction)
-        host_bytes = self.picture_host_bytes
-        _check(host_bytes is None or host_bytes >= 0, "picture_host_bytes", "at least 0", host_bytes)
+        _check(self.picture_host_bytes >= 0, "picture_host_bytes", "at least 0", self.picture_host_bytes)
         _check(self.picture_folder_bytes >= MIB, "picture_folder_bytes", f"at least {MIB}", self.picture_folder_bytes)
         for name in ("encode_patches", "context_tokens", "kv_bytes", "picture_cache_bytes"):
             value = getattr(self, name)

@@ -132,10 +132,9 @@ class Settings(BaseSettings):
     picture_memory: Annotated[ByteSize | None, _Auto, Feeds("engine", "picture_cache_bytes")] = Field(
         default=None, description="size of the cache of encoded pictures; auto: planned"
     )
-    picture_host_memory: Annotated[ByteSize | None, _Auto, Feeds("engine", "picture_host_bytes")] = Field(
-        default=None,
-        description="host memory for encoded pictures that the device's cache drops; 0: none; auto: none on a CPU, a "
-        "sixteenth of what is free, up to 4GiB, beside a GPU",
+    picture_host_memory: Annotated[ByteSize, Feeds("engine", "picture_host_bytes")] = Field(
+        default=ByteSize(_ENGINE.picture_host_bytes),
+        description="host memory for encoded pictures that the device's cache drops, such as 2GiB; 0: none",
     )
     picture_folder: Annotated[Path | None, Feeds("engine", "picture_folder")] = Field(
         default=_ENGINE.picture_folder,

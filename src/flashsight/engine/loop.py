@@ -278,7 +278,6 @@ class Loop:
         for chunk in chunks[plan.num_decodes :]:
             self._requests[chunk.sequence.id].prefill_seconds += now - started_at
         self._num_computed += plan.num_tokens
-        self._num_sampled += len(sampled.tokens)
         self._finish_step(plan, asking, sampled, now)
 
     def _timing(self, lane: Lane, note: str) -> AbstractContextManager[None]:
@@ -309,6 +308,7 @@ class Loop:
     def _finish_step(self, plan: Plan, asking: Sequence[Request], sampled: Sampled, now: float) -> None:
         tokens: dict[SequenceId, list[int]] = {}
         rows = list(_rows_of(plan, sampled))
+        self._num_sampled += sum(map(len, rows))
         for request, held in zip(asking, rows, strict=True):
             is_broken = any(row in sampled.broken for row in held)
             drawn = [sampled.tokens[row] for row in held]

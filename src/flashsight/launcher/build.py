@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from flashsight.core.config import Config, ModelConfig
 from flashsight.core.errors import CheckpointError, ConfigError
 from flashsight.engine.blocks import BlockPool
@@ -35,9 +33,6 @@ from flashsight.service.local import LocalBackend
 
 MAX_HASHED_BYTES = 1 << 30
 """Files beyond this are not hashed at every start; `flashsight doctor` does it when asked."""
-
-MOST_HOST_BYTES = 4 << 30
-"""Of host memory for encoded pictures, where nobody says how much."""
 
 Enter = Callable[[str], None]
 """Called with the name of each phase as it begins."""
@@ -182,9 +177,6 @@ def build_tiers(config: Config, loaded: LoadedModel) -> PictureTiers | None:
     """
     engine = config.engine
     host_bytes = engine.picture_host_bytes
-    if host_bytes is None:
-        free_bytes = 0 if loaded.device.type == "cpu" else measure_memory(torch.device("cpu")).free_bytes
-        host_bytes = min(free_bytes // 16, MOST_HOST_BYTES)
     if not host_bytes and engine.picture_folder is None:
         return None
     folder = engine.picture_folder
