@@ -11,6 +11,7 @@ from flashsight.cli.ask import ask
 from flashsight.cli.background import logs, status, stop
 from flashsight.cli.batch import batch
 from flashsight.cli.bench import bench
+from flashsight.cli.bench_batch import bench_batch
 from flashsight.cli.claims import claims
 from flashsight.cli.compare import compare
 from flashsight.cli.demo import demo
@@ -67,6 +68,7 @@ app.command()(selftest)
 app.command()(doubt)
 app.command()(workbench)
 app.command()(ratings)
+bench.command("batch")(bench_batch)
 app.add_typer(bench)
 app.add_typer(demo)
 app.command(hidden=True)(reference)
