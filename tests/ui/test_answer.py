@@ -223,6 +223,11 @@ def test_pictures_are_read_in_tiles_only_when_switched_on_and_the_reply_says_how
     expect(page.locator("#phase")).to_contain_text("分块 6")
     page.reload()
     expect(page.locator("#phase")).to_contain_text("分块 6")
+    expect(page.locator("body")).to_be_focused()
+    page.click("#fresh")
+    house.says(text("好"), Finish(index=0, reason="stop"), replace(USAGE, picture_tiles=(0, 0)))
+    ask(page, "三")
+    expect(page.locator("#phase")).to_contain_text("无需分块")
     page.click("#open-settings")
     expect(page.locator("#set-detail")).to_be_checked()
 

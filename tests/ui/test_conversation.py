@@ -179,6 +179,7 @@ def test_a_picture_is_named_by_its_address_where_the_server_fetches(visit: Visit
     page.keyboard.press("Enter")
     expect(page.locator("#pictures .name")).to_have_text("mug.png")
     expect(page.locator("#pictures .size")).to_have_text("40×30 · 512 B")
+    expect(page.locator("#url")).to_have_value("")
     expect(page.locator("#pictures .plate")).to_contain_text("由服务从网址读取")
     ask(page, "一")
     assert '"url":"https://example.com/a/mug.png?size=1"' in bodies[0]
@@ -187,6 +188,7 @@ def test_a_picture_is_named_by_its_address_where_the_server_fetches(visit: Visit
     page.fill("#url", "https://example.com/b.png")
     page.keyboard.press("Enter")
     expect(page.locator("#trouble")).to_contain_text("不能从网址取图片")
+    expect(page.locator("#url")).to_have_value("https://example.com/b.png")
 
 
 def test_a_server_that_does_not_fetch_shows_no_field_for_addresses(page: Page):

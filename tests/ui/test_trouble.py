@@ -137,6 +137,7 @@ def test_an_empty_question_is_not_sent(page: Page, house: PageHouse):
     page.fill("#question", "   ")
     page.click("#ask")
     expect(page.locator("#trouble")).to_have_text("先写一个问题。")
+    expect(page.locator("#answer-empty")).to_be_hidden()
     assert house.backend.asked == []
 
 

@@ -158,7 +158,7 @@ function costOf({ usage, timings, rate, pictures, tiles }) {
   if (rate) parts.push(words("phase.rate", { rate: Math.round(rate) }));
   const level = usage.prompt_tokens_details?.image_cache ?? "none";
   if (level !== "none" && pictures.length) parts.push(words(`phase.cached.${level}`));
-  if (tiles) parts.push(words("phase.tiles", { n: tiles.join(" + ") }));
+  if (tiles) parts.push(tiles.some((num) => num > 0) ? words("phase.tiles", { n: tiles.join(" + ") }) : words("phase.tiles.none"));
   parts.push(words("phase.tokens", { prompt: usage.prompt_tokens, answer: usage.completion_tokens }));
   return parts;
 }

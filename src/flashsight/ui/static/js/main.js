@@ -240,12 +240,15 @@ function connectButtons() {
 }
 
 /** Shows what was asked at the last visit. */
-function comeBack() {
+async function comeBack() {
   restoreTurns(bringBack);
   const turn = shownTurn();
   if (!turn) return;
   show(turn);
-  showAgain(picturesOf(turn)).then(() => show(turn));
+  // Nobody has pressed anything yet: the focus is nobody's.
+  document.activeElement.blur();
+  await showAgain(picturesOf(turn));
+  if (shownTurn() === turn && !running) finishAnswer(turn, picturesOf(turn));
 }
 
 function redraw() {

@@ -55,9 +55,7 @@ export function connectPictures(options) {
   connectDrag();
   element("by-url").addEventListener("submit", (event) => {
     event.preventDefault();
-    const { value } = element("url");
-    element("by-url").reset();
-    addAfterOthers(() => addAddress(value));
+    addAfterOthers(() => addAddress(element("url").value));
   });
 }
 
@@ -145,6 +143,7 @@ async function addAddress(url) {
     const picture = dressed({ id: nextId++, name, url, shown: null, width, height, bytes });
     countAsUploaded(picture, null);
     pictures.push(picture);
+    element("by-url").reset();
   } catch (error) {
     onRefusal(error);
   }

@@ -11,7 +11,7 @@ export default {
   "tool.keys": "Keys", "clear": "Clear", "edit": "Edit", "edit.this": "Edit: {question}", "editing": "Asked in other words: its pictures stay, its answer and all after it are replaced.", "editing.end": "Cancel",
   "url": "Address of a picture", "url.add": "Add", "picture.remote": "The server reads it from its address; no preview here",
   "code.curl": "curl", "code.python": "Python", "code.javascript": "JavaScript", "download": "Download", "save.markdown": "Markdown", "save.json": "JSON",
-  "key.question": "Write the question", "key.choose": "Choose pictures", "key.boxes": "Show or hide boxes", "key.when": "Single letters act while nothing is being typed; the settings can turn them off.", "set.detail": "Read very large pictures in tiles too (slower, clearer)", "phase.tiles": "tiles {n}", "set.keys": "Single letters as shortcuts",
+  "key.question": "Write the question", "key.choose": "Choose pictures", "key.boxes": "Show or hide boxes", "key.when": "Single letters act while nothing is being typed; the settings can turn them off.", "set.detail": "Read very large pictures in tiles too (slower, clearer)", "phase.tiles": "tiles {n}", "phase.tiles.none": "no tiles needed", "set.keys": "Single letters as shortcuts",
   "view": "Show as", "view.table": "Table", "view.text": "Text", "table.nothing": "(none)",
   "boxes": "Boxes", "box.on": "Box {n} on {name}",
   "remove": "Remove {name}", "earlier": "Move {name} forward", "picture.size": "{w}×{h} · {size}", "picture.named": "Picture {n}, “{name}”: {head}",

@@ -11,7 +11,7 @@ export default {
   "tool.keys": "快捷键", "clear": "清空", "edit": "改写", "edit.this": "改写：{question}", "editing": "改写这个问题：它的图片照用，它和之后的回答会被替换。", "editing.end": "取消",
   "url": "图片网址", "url.add": "添加", "picture.remote": "由服务从网址读取，这里不预览",
   "code.curl": "curl", "code.python": "Python", "code.javascript": "JavaScript", "download": "下载", "save.markdown": "Markdown", "save.json": "JSON",
-  "key.question": "写问题", "key.choose": "选择图片", "key.boxes": "显示或隐藏方框", "key.when": "单个字母在没有输入文字时有效，可在设置里关闭。", "set.detail": "很大的图片分块细读（更慢，更清楚）", "phase.tiles": "分块 {n}", "set.keys": "单个字母作快捷键",
+  "key.question": "写问题", "key.choose": "选择图片", "key.boxes": "显示或隐藏方框", "key.when": "单个字母在没有输入文字时有效，可在设置里关闭。", "set.detail": "很大的图片分块细读（更慢，更清楚）", "phase.tiles": "分块 {n}", "phase.tiles.none": "无需分块", "set.keys": "单个字母作快捷键",
   "view": "显示为", "view.table": "表格", "view.text": "原文", "table.nothing": "（空）",
   "boxes": "方框", "box.on": "方框 {n}，在 {name} 上",
   "remove": "移除 {name}", "earlier": "前移 {name}", "picture.size": "{w}×{h} · {size}", "picture.named": "第 {n} 张图片“{name}”：{head}",
