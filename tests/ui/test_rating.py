@@ -242,6 +242,27 @@ def test_two_rounds_are_compared_without_knowing_which_is_which(visit: Visit, bl
     expect(page.locator("#status")).to_have_text("old：已评 0 / 6")
 
 
+def test_whatever_an_answer_says_stays_text(visit: Visit, tmp_path: Path):
+    evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    draw_pictures(tmp_path / "shop", ["a.png"])
+    answers = {"a.png": {"color": evil, "marketing_copy": evil}}
+    house = RatingHouse(
+        rated_run(tmp_path / "run", answers, pictures=tmp_path / "shop", boxes=[{**BOX, "label": evil}])
+    )
+    house.start()
+    try:
+        page = visit(house, path="/workbench")  # type: ignore[arg-type]
+        expect(page.locator("#fields tr").first).to_contain_text(evil)
+        expect(page.locator("#pictures text")).to_have_text(evil)
+        expect(page.locator("main img")).to_have_count(1)
+        page.keyboard.press("t")
+        page.keyboard.type(evil[:40])
+        page.keyboard.press("Enter")
+        expect(page.locator("#tags button").last).to_have_text(evil[:40])
+    finally:
+        house.stop()
+
+
 def test_both_languages_have_the_same_sentences(page: Page):
     tables = page.evaluate(
         "Promise.all(['zh', 'en'].map(l => import(`/workbench/js/words/${l}.js`).then(m => m.default)))"

@@ -12,11 +12,14 @@ import uvicorn
 from flashsight.core.config import Config
 from flashsight.guard import AccessPolicy
 from flashsight.processing.media import MediaGate
+from flashsight.server import PatientProtocol
 from flashsight.server.workbench import build_workbench
 from flashsight.ui import STATIC_FOLDER, WORKBENCH_FOLDER
 from flashsight.workbench.panel import Panel
 from flashsight.workbench.records import open_run
 from flashsight.workbench.rules import read_rules
+
+DRAIN_SECONDS = 5
 
 
 def open_panel(run: Path, second: Path | None, rules: Path | None) -> Panel:
@@ -35,6 +38,16 @@ def serve_workbench(config: Config, panel: Panel, listening: socket.socket) -> N
         borrowed=STATIC_FOLDER,
         max_picture_bytes=config.media.max_bytes,
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=PatientProtocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )
     with listening:
         asyncio.run(server.serve(sockets=[listening]))
