@@ -50,7 +50,7 @@ def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tabl
         q_NHD, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops, size**-0.5 * LOG2_E,
         S=block_size, R=max(16, triton.next_power_of_2(group)), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
     )  # fmt: skip
-    _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=1)
+    _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
     return o_NHD
 
 
