@@ -138,6 +138,21 @@ def test_wrong_use_is_refused_before_anything_is_loaded(
     assert not (shell.folder / "y").exists()
 
 
+def test_asking_once_about_what_looks_the_same_belongs_to_the_run(
+    shell: Shell, goods: Path, tiny_checkpoint: Path
+) -> None:
+    with Image.open(goods / "p_0.png") as image:
+        image.resize((112, 112)).save(goods / "p_6.png")
+    said = shell.run(*words(tiny_checkpoint, "--out", "run", "--near-once"))
+    assert said.status == 0, said.err
+    *_, last = open_run(shell.folder / "run").results()
+    assert (last.id, last.duplicate_of) == ("p_6.png", "p_0.png")
+    assert shell.run(*words(tiny_checkpoint, "--out", "run", "--near-once")).status == 0
+    other = shell.run(*words(tiny_checkpoint, "--out", "run"))
+    assert other.status == 2
+    assert "a run with another near_once" in other.err
+
+
 def test_a_server_that_is_not_there_says_how_to_go_on(shell: Shell, goods: Path) -> None:
     said = shell.run("batch", "goods", "--out", "run", "--url", "http://127.0.0.1:9")
     assert said.status == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,7 +22,7 @@ from flashsight.presets import Language
 
 if TYPE_CHECKING:
     from flashsight.service import ChatBackend
-    from flashsight.workbench.records import ModelRecord, Run
+    from flashsight.workbench.records import Case, ModelRecord, Run
     from flashsight.workbench.source import Source
 
 Mode = Literal["sequential", "parallel", "queued"]
@@ -51,6 +51,7 @@ class _Place:
     source: Path | None
     out: Path
     column: str | None
+    near_once: bool = False
 
 
 @takes_settings(*HERE, "api_key", "presets_folder")
@@ -77,6 +78,7 @@ def batch(
     temperature: Annotated[float | None, typer.Option(min=0.0, max=2.0, help="default: 0, the likeliest words")] = None,
     seed: Annotated[int | None, typer.Option(help="draw the same words again")] = None,
     thinking: Annotated[bool | None, typer.Option("--thinking/--no-thinking", help="let the model think first")] = None,
+    near_once: Annotated[bool, typer.Option("--near-once", help="ask once about pictures that look the same")] = False,
     excel: Annotated[bool, typer.Option("--excel", help="write results.xlsx with thumbnails too")] = False,
     evidence: Annotated[bool, typer.Option("--evidence", help="ask where each field is seen: boxes, if any")] = False,
 ) -> None:
@@ -100,7 +102,7 @@ def batch(
         from flashsight.workbench.extras import library
 
         library("xlsxwriter")
-    _carry_out(asked, effective, _Place(source=source, out=out, column=column), mode, excel=excel)
+    _carry_out(asked, effective, _Place(source=source, out=out, column=column, near_once=near_once), mode, excel=excel)
 
 
 def _carry_out(asked: Asked, effective: Effective, place: _Place, mode: Mode, *, excel: bool) -> None:
@@ -189,12 +191,23 @@ def _open(asked: Asked, model: ModelRecord, place: _Place, known: Run | None) ->
         root=source.root,
         num_cases=len(source.cases),
     )
+    is_repeated = asked.origin is not None and asked.origin.manifest.near_once
+    manifest = replace(manifest, near_once=place.near_once or is_repeated)
     if known is not None:
         return resume(known, manifest)
     words = "reading pictures 读取图片"
     with to_stderr().status(words) as spinner:
-        hashed = with_hashes(source.cases, source.root, seen=lambda count: spinner.update(f"{words} {count}"))
+        cases = _likened(asked, source) if place.near_once else source.cases
+        hashed = with_hashes(cases, source.root, seen=lambda count: spinner.update(f"{words} {count}"))
         return begin(place.out, manifest, hashed)
+
+
+def _likened(asked: Asked, source: Source) -> list[Case]:
+    from flashsight.processing.media import MediaGate
+    from flashsight.workbench.near import with_likeness
+
+    media = asked.config.media
+    return asyncio.run(with_likeness(source.cases, source.root, MediaGate(media), max_bytes=media.max_bytes))
 
 
 def _until_stopped(asked: Asked, backend: Backend, run: Run, mode: Mode) -> None:

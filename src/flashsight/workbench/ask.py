@@ -55,7 +55,8 @@ NUM_ATTEMPTS = 3
 PATIENCE_SECONDS = 600.0
 """Longest wait for a full or loading server, all its waits for one case together."""
 
-_LOOK_SIDE = 64
+LOOK_SIDE = 64
+"""Pixels a side at which a picture's look is taken."""
 
 Answered = tuple[Result, Timing, Doubt | None]
 """What came of a case. The doubt is None where a schema was not asked for or nobody told a probability."""
@@ -251,7 +252,7 @@ class Asker:
 
 
 def _looks(media: list[Media]) -> tuple[str, ...]:
-    return tuple(fingerprint(decode(each, shown=(_LOOK_SIDE, _LOOK_SIDE))) for each in media)
+    return tuple(fingerprint(decode(each, shown=(LOOK_SIDE, LOOK_SIDE))) for each in media)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

@@ -62,6 +62,7 @@ class Manifest:
     created: UTC, ISO 8601. schema None: the answer is plain text. The hashes are sha256 in hex: of the prompt's UTF-8,
     of the schema as compact JSON with sorted keys. sampling: temperature, max_tokens, seed … as `core.types.Sampling`
     names them. media: the limits that change what the model sees. versions: of flashsight, Python and torch.
+    near_once: pictures that look the same were asked about once.
     evidence: a box was asked for each field, as `workbench.evidence`; the schema is told without it.
     """
 
@@ -78,6 +79,7 @@ class Manifest:
     media: Json = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     evidence: bool = False
+    near_once: bool = False
     format: int = FORMAT
 
 
@@ -94,12 +96,14 @@ class Case:
     """One row of the work. id is unique in the run. prompt: its own, None for the run's.
 
     columns: the other columns of the table it came from, as text.
+    same_as: an earlier case that looks the same and whose answer it takes, where that was asked for.
     """
 
     id: str
     pictures: tuple[CasePicture, ...]
     prompt: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,8 @@ class Result:
 
     answer: None if there is none. error: why there is no answer, or none that fits the schema. parsed: the answer as a
     JSON object, None where it is none or no schema was asked for. finish: stop | length | content_filter.
-    duplicate_of: the id of an earlier case of the same bytes and prompt, whose answer this is. looks_like: ids of cases
+    duplicate_of: the id of an earlier case whose answer this is: of the same bytes and prompt, or `Case.same_as`.
+    looks_like: ids of cases
     whose pictures look the same and whose answers differ. boxes: pixels of the turned original, as `core.types.Box`.
     picture_hashes: how each picture looks, in hex, as `workbench.look.fingerprint`.
     """

@@ -63,7 +63,7 @@ def _is_foreign(name: str) -> bool:
 def resume(run: Run, wanted: Manifest) -> Run:
     """Go on with a run. RunError if it asked something else, or about other cases, saying what differs."""
     ours, theirs = asdict(wanted), asdict(run.manifest)
-    names = ("model", "prompt", "schema_sha256", "sampling", "thinking", "evidence", "media")
+    names = ("model", "prompt", "schema_sha256", "sampling", "thinking", "evidence", "near_once", "media")
     differing = [name.removesuffix("_sha256") for name in names if ours[name] != theirs[name]]
     if ours["source"]["path"] != theirs["source"]["path"]:
         differing.append("source")
@@ -97,6 +97,8 @@ def plan_work(cases: Sequence[Case]) -> Work:
         first = case.id
         if hashes and None not in hashes:
             first = first_by_content.setdefault((case.prompt, *hashes), case.id)
+        if first == case.id and case.same_as is not None:
+            first = first_of.get(case.same_as, case.same_as)
         if first == case.id:
             asked.append(case)
         else:
