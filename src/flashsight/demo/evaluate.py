@@ -148,11 +148,16 @@ def wilson(right: int, num: int) -> tuple[float, float]:
 
 
 def bootstrap(counted: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the 95 % interval of a ratio of sums, by drawing the answers again (Efron's percentiles)."""
+    """Return the 95 % interval of a ratio of sums, by drawing the answers again (Efron's percentiles).
+
+    Where all answers are alike, drawing again says nothing: then Wilson's interval over what the answers are made of.
+    """
     if not counted:
         return 0.0, 1.0
     pairs = np.array(counted, float)
     drawn = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLED, len(pairs)))
     sums = pairs[drawn].sum(axis=1)
     low, high = np.quantile(sums[:, 0] / np.maximum(sums[:, 1], 1e-9), (0.025, 0.975))
+    if high - low < 1e-9:
+        return wilson(round(pairs[:, 0].sum()), round(pairs[:, 1].sum()))
     return float(low), float(high)
