@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,21 @@ WARM_UPS = 3
 
 
 async def trace_request(
-    engine: Engine, backend: LocalBackend, *, size: int, num_tokens: int, seed: int, is_cuda: bool = False
+    engine: Engine,
+    backend: LocalBackend,
+    *,
+    size: int,
+    num_tokens: int,
+    seed: int,
+    is_cuda: bool = False,
+    settle_seconds: float = 0.0,
 ) -> list[Event]:
     """Ask about one new picture of size x size pixels and return the engine's events in the order of their start.
 
-    A few other pictures go first, so that nothing is made for the first time.
+    A rest of settle_seconds and a few other pictures go first, so that nothing is made for the first time.
     """
     source, target = PictureSource(size, seed=seed), ServiceTarget(backend)
+    await asyncio.sleep(settle_seconds)
     for _ in range(WARM_UPS):
         await target.answer(source.next(), PROMPT, min(num_tokens, 8))
     picture = source.next()

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 SETTINGS_OF_A_SERVICE = settings_of("model", "engine", "media")
 
 Url = Annotated[str | None, typer.Option(metavar="URL", help="measure this server; default: start one of one's own")]
+Settle = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="rest after the first answer, in which a GPU's kernels get ready"),
+]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write what was measured to this file too")]
 
 
@@ -38,13 +42,14 @@ def gpu(
     rounds: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="questions of each client; default: 10 to 40, by the load")
     ] = None,
+    settle: Settle = 30.0,
     json_file: Json = None,
 ) -> None:
     """Measure the whole table of a GPU over HTTP: first token, time per token, throughput, start. 显卡全表测速。
 
     Pictures that no cache has seen, one again and again, and uploaded ones; 64 greedy tokens, streamed; the marks and
     goals of one H200 stand beside the figures. Without --url a server is started with the settings given here, and its
-    start is measured too.
+    start is measured too; a GPU then rests for a while before the loads, for kernels are made ready when nobody asks.
 
     \b
     flashsight bench gpu --model-path glm-4.6v-flash --load-format dummy --json first.json
@@ -57,6 +62,9 @@ def gpu(
     async def measure() -> None:
         async with _server(effective, url) as (wire, own):
             start_seconds = await _first_answer(wire, own)
+            if own is not None and await _is_gpu(wire):
+                _phase(f"resting for {settle:g} s")
+                await asyncio.sleep(settle)
             cases = [replace(case, rounds=rounds or case.rounds) for case in CASES]
             outcome = await run_suite(wire, system=url or "flashsight", seed=_seed(), cases=cases, progress=_counting())
         outcome = replace(outcome, start_seconds=start_seconds)
@@ -150,6 +158,7 @@ def timeline(
     effective: Effective,
     size: Annotated[int, typer.Option(metavar="PIXELS", min=28, help="side of the square picture")] = 512,
     tokens: Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="tokens of the answer")] = 16,
+    settle: Settle = 30.0,
 ) -> None:
     """Draw one request from the engine's own events: decode, encode, prefill, steps. 单个请求的时间线。
 
@@ -174,6 +183,7 @@ def timeline(
                 num_tokens=tokens,
                 seed=_seed(),
                 is_cuda=parts.plan.device.kind == "cuda",
+                settle_seconds=settle if parts.plan.device.kind == "cuda" else 0.0,
             )
         )
     finally:
@@ -216,6 +226,11 @@ async def _first_answer(wire: Wire, own: StartedService | None) -> float | None:
         return None
     body = chat_body(wire.model, data_url(smooth_jpeg(512, _seed())), PROMPT, NUM_TOKENS)
     return own.ready_seconds + (await wire.chat(body)).total_seconds
+
+
+async def _is_gpu(wire: Wire) -> bool:
+    kind: str = json.loads(await wire.get("/v1/plan"))["device"]["kind"]
+    return kind == "cuda"
 
 
 def _flags(effective: Effective) -> list[str]:
