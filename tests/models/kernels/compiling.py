@@ -1,0 +1,59 @@
+"""Compiles every kernel at the dimensions of GLM-4.6V-Flash, with no GPU at hand; prints a line for each.
+
+python -m tests.models.kernels.compiling 80 90
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from flashsight.models.kernels import paged, product, rotary, rows
+
+HEADS = {"H": 32, "G": 2, "D": 128, "BD": 128}
+FLOATS = {"cos", "sin", "parts", "tops"}
+INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "tile_sequences", "tile_firsts"}
+NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
+TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
+
+KERNELS: list[tuple[Any, dict[str, Any], int]] = [
+    *((paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32}, 4) for n in (4, 16, 64)),
+    *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16, 64)),
+    (paged._attend_chunks, {**HEADS, **TILE, "S": 16, "R": 16}, 8),
+    (rotary._rotate_and_write, {"H": 32, "G": 2, "D": 128, "BLOCK": 128}, 1),
+    (rotary._rotate_halves, {"ALL": 36, "TURNED": 24, "D": 128, "HEADS": 32, "BLOCK": 128}, 4),
+    (rows._norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
+    (rows._add_norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
+    (rows._add_plain_norm, {"SIZE": 1536, "BLOCK": 2048}, 8),
+    (rows._silu_mul, {"SIZE": 13696, "BLOCK": 1024}, 4),
+    (product._product, {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False, "BO": 8, "BC": 512}, 4),
+    (product._product, {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True, "BO": 4, "BC": 512}, 4),
+]
+
+
+def type_of(name: str) -> str:
+    if name in NUMBERS:
+        return "fp32"
+    return "*fp32" if name in FLOATS else "*i32" if name in INTS else "*bf16"
+
+
+def compiled(kernel: Any, fixed: dict[str, Any], num_warps: int, chip: int) -> Any:
+    names = kernel.arg_names
+    signature = {name: "constexpr" if name in fixed else type_of(name) for name in names}
+    constants = {(place,): fixed[name] for place, name in enumerate(names) if name in fixed}
+    aligned = {(i,): [["tt.divisibility", 16]] for i, name in enumerate(names) if signature[name].startswith("*")}
+    source = ASTSource(kernel, signature, constants, aligned)
+    options = {"num_warps": num_warps, "num_stages": 2 if kernel is paged._attend_chunks else 3}
+    return triton.compile(source, target=GPUTarget("cuda", chip, 32), options=options)
+
+
+if __name__ == "__main__":
+    for chip in map(int, sys.argv[1:]):
+        for kernel, fixed, num_warps in KERNELS:
+            shared = {name: fixed[name] for name in kernel.arg_names if name in fixed}
+            binary = compiled(kernel, shared, num_warps, chip)
+            print(f"sm_{chip} {kernel.fn.__name__} shared {binary.metadata.shared}")

@@ -1,0 +1,26 @@
+"""Triton's compiler takes every kernel for every chip that we say it runs on; no GPU is needed for that."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+# What one block may hold on the smallest chip of a line, in bytes (CUDA C++ Programming Guide, compute capabilities).
+MOST_SHARED = {80: 163 << 10, 86: 99 << 10, 89: 99 << 10, 90: 227 << 10}
+
+
+def test_every_kernel_compiles_and_fits_into_shared_memory(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    environment |= {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "TRITON_CACHE_DIR": str(tmp_path)}
+    chips = [str(chip) for chip in MOST_SHARED]
+    command = [sys.executable, "-m", "tests.models.kernels.compiling", *chips]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = re.findall(r"sm_(\d+) (\w+) shared (\d+)", done.stdout)
+    assert len({kernel for _, kernel, _ in lines}) == 10
+    for chip, kernel, shared in lines:
+        assert int(shared) <= MOST_SHARED[int(chip)], (kernel, chip)
