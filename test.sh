@@ -30,6 +30,12 @@ PYTHON
   printf '%s' "$wanted" >"$stamp"
 }
 
+install_triton() { # its interpreter runs the GPU's kernels here; a torch for CUDA brings its own
+  "$venv/bin/python" -c 'import triton' 2>/dev/null && return
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps triton==3.9.0 2>/dev/null ||
+    echo "without triton: the tests of the GPU's kernels are skipped" >&2
+}
+
 install_system_packages() { # a browser for the page's tests, and a font that has Chinese
   local missing=() as_root=()
   command -v chromium >/dev/null 2>&1 || missing+=(chromium)
@@ -85,6 +91,7 @@ PYTHON
 rm -rf "$reports"
 mkdir -p "$reports"
 install_test_packages || give_up "the test packages could not be installed"
+install_triton
 install_system_packages || give_up "the system packages could not be installed"
 
 check "style" "$venv/bin/ruff" check -q .

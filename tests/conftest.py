@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.support.interpreter import prefer_interpreter
+
+prefer_interpreter()
 pytest_plugins = ["tests.support.tiny"]
 
 

@@ -77,7 +77,7 @@ def test_a_guesser_that_is_always_right_grows_to_its_limit() -> None:
     "change",
     [
         {"temperature": 0.5},
-        {"constraint": object()},
+        pytest.param({"constraint": object()}, id="constraint"),
         {"num_logprobs": 0},
         {"repetition_penalty": 1.1},
         {"presence_penalty": 0.5},

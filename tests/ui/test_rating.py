@@ -165,6 +165,23 @@ def test_a_rating_that_the_server_could_not_take_is_sent_again(page: Page, house
     assert said(house)[NAMES[5]].score == 5
 
 
+def test_a_rating_that_the_server_never_got_is_sent_by_the_next_visit(page: Page, house: RatingHouse):
+    page.route("**/workbench/api/ratings", lambda route: route.abort())
+    page.keyboard.press("5")
+    page.keyboard.press("q")
+    expect(page.locator("#trouble")).to_contain_text("没有保存")
+    assert said(house) == {}
+    page.unroute("**/workbench/api/ratings")
+    page.reload()
+    expect(page.locator("#status")).to_have_text("run1：已评 1 / 6")
+    expect(page.locator("#scores [aria-pressed=true]")).to_have_text("5")
+    expect(page.locator("#trouble")).to_be_hidden()
+    page.reload()
+    expect(page.locator("#status")).to_have_text("run1：已评 1 / 6")
+    assert said(house)[NAMES[5]].score == 5
+    assert len(said(house)[NAMES[5]].tags) == 1
+
+
 def test_a_picture_that_is_gone_or_changed_is_told_in_its_place(page: Page, house: RatingHouse, tmp_path: Path):
     (tmp_path / "shop" / NAMES[3]).unlink()
     (tmp_path / "shop" / NAMES[2]).write_bytes((tmp_path / "shop" / NAMES[0]).read_bytes())

@@ -55,6 +55,16 @@ def test_each_rater_has_one_current_rating_an_item_and_the_earlier_ones_are_kept
     assert first.at.endswith("Z")
 
 
+def test_saying_the_same_again_changes_nothing_and_undo_goes_past_it(run: Run):
+    store = store_of(run)
+    for score in (2, 4, 4, 4):
+        say(store, Said(score=score))
+    say(store, Said(score=4), rater=OTHER)
+    assert [(row.rater, row.said.score) for row in store.history()] == [(ONE, 2), (ONE, 4), (OTHER, 4)]
+    store.undo(ONE)
+    assert scores(run) == {("1.jpg", ONE): 2, ("1.jpg", OTHER): 4}
+
+
 def test_undo_goes_back_step_by_step_and_touches_nobody_else(run: Run):
     store = store_of(run)
     say(store, Said(score=2))

@@ -59,9 +59,18 @@ class RatingStore:
         said: Said,
         edit_distance: int | None,
     ) -> RatingRow:
-        """Keep what a rater says of an item; it takes the place of what the same rater said before."""
+        """Keep what a rater says of an item; it takes the place of what the same rater said before.
+
+        Saying what holds already changes nothing: a page that cannot know whether it was heard may say it again.
+        """
         values = (self.run, item, picture_sha256, prompt_sha256, rater, *_cells(said), edit_distance, _now(), None)
         with self._writing() as book:
+            last = book.execute(
+                "SELECT * FROM rating WHERE run = ? AND rater = ? AND item = ? ORDER BY number DESC LIMIT 1",
+                (self.run, rater, item),
+            ).fetchone()
+            if last is not None and _row(last).said == said:
+                return _row(last)
             return _row(_added(book, values))
 
     def undo(self, rater: str) -> tuple[str, RatingRow | None] | None:

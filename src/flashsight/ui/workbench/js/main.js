@@ -12,6 +12,7 @@ let run;
 let items = [];
 let mode = "rate";
 let drawTrouble = null;
+let isReady = false;
 
 /** draw: a function that gives the sentence, so that it can be said in another language; null: no trouble. */
 function tell(draw) {
@@ -92,7 +93,7 @@ function redraw() {
 
 function switchLanguage() {
   applyLanguage(currentLanguage() === "zh" ? "en" : "zh");
-  if (items.length) redraw();
+  if (isReady) redraw();
   else tell(drawTrouble);
 }
 
@@ -109,6 +110,8 @@ function onKey(event) {
     return;
   }
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (key === "l") switchLanguage(); // also while the run is being read, and when it cannot be
+  if (key === "l" || !isReady) return;
   const isPressed = key === "Enter" && event.target.matches("button");
   if (!isPressed && (pressed(key) || (mode === "rate" ? rateKey(key) : pairKey(key)))) event.preventDefault();
 }
@@ -117,7 +120,6 @@ function pressed(key) {
   if (key === "ArrowRight" || key === "j") step(1);
   else if (key === "ArrowLeft" || key === "k") step(-1);
   else if (key === "Enter") seek(isLeft);
-  else if (key === "l") switchLanguage();
   else if (key === "b" && run.num_pairs) setMode(mode === "rate" ? "pair" : "rate");
   else return false;
   return true;
@@ -127,7 +129,6 @@ function connectButtons() {
   for (const [id, by] of [["previous", -1], ["next", 1], ["pair-previous", -1], ["pair-next", 1]]) element(id).addEventListener("click", () => step(by));
   element("unrated").addEventListener("click", () => seek(isLeft));
   element("mode").addEventListener("click", () => setMode(mode === "rate" ? "pair" : "rate"));
-  document.addEventListener("keydown", onKey);
 }
 
 async function begin() {
@@ -144,9 +145,11 @@ async function begin() {
   connectRating({ run, items, tell, said });
   connectButtons();
   setMode(run.num_pairs ? (kept("mode") ?? "pair") : "rate");
+  isReady = true;
 }
 
 applyLanguage();
 element("language").addEventListener("click", switchLanguage);
 element("light").addEventListener("click", switchLight);
+document.addEventListener("keydown", onKey);
 begin();

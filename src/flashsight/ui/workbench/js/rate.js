@@ -3,6 +3,7 @@ import { editDistance } from "./distance.js";
 import { writeFields } from "./fields.js";
 import { goTo, mark } from "./queue.js";
 import { sendRating, sendUndo } from "./server.js";
+import { noteUnsent, openUnsent } from "./unsent.js";
 import { currentLanguage, refusalWords, words } from "./words.js";
 
 const TAG_KEYS = ["q", "w", "e"];
@@ -26,9 +27,10 @@ export function connectRating(options) {
   ({ tell, said: onSaid } = options);
   offered = options.run.tags;
   hasCopy = options.run.copy_field !== null;
+  options.items.forEach((one) => confirmed.set(one.place, one.rating));
+  deliverUnsent(options);
   options.items.forEach((one) => {
     one.rating?.tags.filter((tag) => !offered.some(({ key }) => key === tag)).forEach((tag) => ownTags.add(tag));
-    confirmed.set(one.place, one.rating);
   });
   element("scores").replaceChildren(...[1, 2, 3, 4, 5].map(scoreButton));
   element("accept").addEventListener("click", accept);
@@ -96,24 +98,46 @@ function send(change) {
   deliver(item);
 }
 
+/** What an earlier visit could not deliver, or left on its way, is said again. */
+function deliverUnsent({ run, items }) {
+  for (const [place, rating] of openUnsent(run.id)) {
+    const about = items.find((one) => one.place === place);
+    if (!about) continue;
+    about.rating = { ...(about.rating ?? NOTHING), ...rating };
+    deliver(about);
+  }
+}
+
 /** Sends an item's whole rating as it is now; what the server could not take is sent again until it can. */
 function deliver(about) {
   const whole = plain(about.rating);
+  noteUnsent(about.place, whole);
   sending = sending.then(async () => {
-    if (isSame(whole, confirmed.get(about.place)) && !late.has(about)) return;
+    if (isSame(whole, confirmed.get(about.place)) && !late.has(about)) {
+      settle(about, whole);
+      return;
+    }
     try {
       const kept = await sendRating(about.place, whole);
       confirmed.set(about.place, kept);
+      settle(about, whole);
       if (isSame(whole, about.rating)) about.rating = kept;
       late.delete(about);
       if (!late.size) tell(null);
     } catch (refusal) {
-      if (isForGood(refusal)) about.rating = confirmed.get(about.place) ?? null;
-      else if (late.add(about)) setTimeout(() => late.has(about) && deliver(about), AGAIN_AFTER);
+      if (isForGood(refusal)) {
+        about.rating = confirmed.get(about.place) ?? null;
+        noteUnsent(about.place, null);
+      } else if (late.add(about)) setTimeout(() => late.has(about) && deliver(about), AGAIN_AFTER);
       tell(() => words("unsaved", { why: refusalWords(refusal) }));
     }
     redraw(about);
   });
+}
+
+/** Forgets what was kept for a later visit, unless more was said since. */
+function settle(about, whole) {
+  if (isSame(whole, about.rating)) noteUnsent(about.place, null);
 }
 
 const isForGood = ({ status }) => status >= 400 && status < 500 && status !== 401;
