@@ -45,6 +45,15 @@ def said(house: RatingHouse) -> dict[str, Any]:
     return {row.item: row.said for row in read_ratings(house.run)}
 
 
+def deliver(page: Page) -> None:
+    """Wait until the page has nothing left to send."""
+    for _ in range(300):
+        if not page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('unsent ')).length"):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("the page still keeps what the server has not confirmed")
+
+
 def shown(page: Page) -> str:
     return page.locator("#queue [aria-current=true] .name").inner_text()
 
@@ -85,6 +94,7 @@ def test_a_person_rates_by_keyboard_alone(page: Page, house: RatingHouse):
     expect(page.locator("#status")).to_have_text("run1：已评 2 / 6")
     page.reload()
     expect(page.locator("#status")).to_have_text("run1：已评 2 / 6")
+    deliver(page)
     first = said(house)[NAMES[5]]
     assert (first.score, first.tags, first.is_accepted) == (4, ("wrong_color", "光线 暗"), True)
     assert first.corrected == "第5款手感温润的马克杯!!"
@@ -153,6 +163,8 @@ def test_two_people_have_their_own_ratings(page: Page, visit: Visit, house: Rati
     expect(other.locator("#status")).to_have_text("run1: 1 of 6 rated")
     other.reload()
     expect(other.locator("#status")).to_have_text("run1: 1 of 6 rated")
+    deliver(page)
+    deliver(other)
     assert sorted(row.said.score or 0 for row in read_ratings(house.run)) == [2, 4]
 
 
@@ -162,6 +174,7 @@ def test_a_rating_that_the_server_could_not_take_is_sent_again(page: Page, house
     expect(page.locator("#trouble")).to_contain_text("没有保存")
     house.start()
     expect(page.locator("#trouble")).to_be_hidden()
+    deliver(page)
     assert said(house)[NAMES[5]].score == 5
 
 
@@ -178,6 +191,7 @@ def test_a_rating_that_the_server_never_got_is_sent_by_the_next_visit(page: Page
     expect(page.locator("#trouble")).to_be_hidden()
     page.reload()
     expect(page.locator("#status")).to_have_text("run1：已评 1 / 6")
+    deliver(page)
     assert said(house)[NAMES[5]].score == 5
     assert len(said(house)[NAMES[5]].tags) == 1
 

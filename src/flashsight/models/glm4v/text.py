@@ -29,15 +29,16 @@ class MRope(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("frequencies", self._signed_frequencies(None), persistent=False)
-        self.register_buffer("axes", self._axes(None), persistent=False)
+        # Never on the meta device: arange imports torch's compiler there, which is 140 MB and a second of the start.
+        self.register_buffer("frequencies", self._signed_frequencies(torch.device("cpu")), persistent=False)
+        self.register_buffer("axes", self._axes(torch.device("cpu")), persistent=False)
 
     def forward(self, positions_3T: Tensor) -> tuple[Tensor, Tensor]:
         """Return cos and signed sin [T, 1, D] in float32; dimensions that don't turn get cos 1 and sin 0."""
         angles_TD = positions_3T.index_select(0, self.axes).T * self.frequencies
         return angles_TD.cos().unsqueeze(1), angles_TD.sin().unsqueeze(1)
 
-    def _signed_frequencies(self, device: torch.device | None) -> Tensor:
+    def _signed_frequencies(self, device: torch.device) -> Tensor:
         """Return [D]: a pair (x, y) becomes (x cos - y sin, y cos + x sin), so its first half turns backwards."""
         size = self.config.rotary_size
         exponents = torch.arange(0, size, 2, dtype=torch.float32, device=device) / size
@@ -45,7 +46,7 @@ class MRope(nn.Module):
         pairs = torch.stack((-frequencies, frequencies), dim=-1).flatten()
         return torch.nn.functional.pad(pairs, (0, self.config.head_size - size))
 
-    def _axes(self, device: torch.device | None) -> Tensor:
+    def _axes(self, device: torch.device) -> Tensor:
         axes = [i % 3 for i, num in enumerate(self.config.mrope_section) for _ in range(2 * num)]
         axes += [0] * (self.config.head_size - len(axes))
         return torch.tensor(axes, device=device)
@@ -102,7 +103,9 @@ class Text(nn.Module):
     def __init__(self, config: TextConfig, *, is_head_tied: bool) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        # Left unfilled, as filling on the meta device would import torch's compiler (see MRope).
+        empty_VC = torch.empty(config.vocab_size, config.hidden_size)
+        self.embedding = nn.Embedding(config.vocab_size, config.hidden_size, _weight=empty_VC)
         self.rope = MRope(config)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)

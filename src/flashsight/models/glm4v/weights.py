@@ -72,7 +72,9 @@ def _sum_frames(weight: Tensor, config: Glm4vConfig) -> Tensor:
 def _split_frames(weight: Tensor, config: Glm4vConfig) -> Tensor:
     vision = config.vision
     frames, side = vision.temporal_patch_size, vision.patch_size
-    frame = weight.view(-1, vision.channels, 1, side, side) / frames
+    frame = weight.view(-1, vision.channels, 1, side, side)
+    if not weight.is_meta:  # who asks for the shape alone is spared an import of torch's compiler (see text.MRope)
+        frame = frame / frames
     return frame.expand(-1, -1, frames, -1, -1)
 
 
