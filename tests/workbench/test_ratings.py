@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,6 +25,7 @@ from flashsight.workbench.usable import ratings_of, usable_share
 from tests.workbench.runs import write_run
 
 ONE, OTHER = "a" * 16, "b" * 16
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -201,14 +205,32 @@ def test_a_file_that_is_not_this_runs_is_refused_and_left_alone(run: Run, damage
     assert file.read_bytes()[100:] == before[100:]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+@contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """Where `folder` may be read and not written, even where the tests run as the superuser."""
+    if os.geteuid() != 0:
+        folder.chmod(0o500)
+        try:
+            yield folder
+        finally:
+            folder.chmod(0o700)
+        return
+    with TemporaryDirectory() as parent:  # pytest's own folders let nobody else through
+        Path(parent).chmod(0o755)
+        copied = Path(shutil.copytree(folder, Path(parent) / "run"))
+        os.setresuid(NOBODY, NOBODY, 0)
+        try:
+            yield copied
+        finally:
+            os.setresuid(0, 0, 0)
+
+
 def test_a_folder_that_may_only_be_read_is_read(run: Run) -> None:
     say(store_of(run), Said(score=1))
-    run.folder.chmod(0o500)
-    try:
-        assert scores(run) == {("1.jpg", ONE): 1}
-    finally:
-        run.folder.chmod(0o700)
+    with read_only(run.folder) as folder:
+        with pytest.raises(PermissionError):
+            (folder / "new").touch()
+        assert scores(Run(folder, run.manifest)) == {("1.jpg", ONE): 1}
 
 
 def test_a_run_keeps_its_name_when_its_folder_moves(run: Run, tmp_path: Path):
