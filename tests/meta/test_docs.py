@@ -50,3 +50,27 @@ def test_every_command_and_parameter_has_words_in_both_languages() -> None:
 def test_every_command_shows_examples() -> None:
     leaves = [(name, c) for name, c in commands() if not c.hidden and not hasattr(c, "commands")]
     assert [name for name, command in leaves if f"flashsight {name}" not in (command.help or "")] == []
+
+
+CAPABILITIES = {"A": 5, "B": 11, "C": 8, "D": 8, "E": 8, "F": 13, "G": 14}
+"""How many each letter has."""
+
+
+def states(readme: str) -> dict[str, str]:
+    """Each capability of the feature table with its mark; a row may stand for several, as in `D1–D8`."""
+    marks: dict[str, str] = {}
+    for letter, first, last, mark in re.findall(
+        r"^\| ([A-G])(\d+)(?:–[A-G](\d+))? \|.*\| ([●◐○])[^|]*\|$", readme, re.MULTILINE
+    ):
+        for number in range(int(first), int(last or first) + 1):
+            assert f"{letter}{number}" not in marks
+            marks[f"{letter}{number}"] = mark
+    return marks
+
+
+def test_both_readmes_tell_the_state_of_every_capability_alike() -> None:
+    english, chinese = (states((ROOT / name).read_text(encoding="utf-8")) for name in ("README.md", "README.zh-CN.md"))
+    assert set(english) == {
+        f"{letter}{number + 1}" for letter, count in CAPABILITIES.items() for number in range(count)
+    }
+    assert chinese == english
