@@ -37,8 +37,9 @@ def test_each_command_explains_itself(shell: Shell, command: str) -> None:
     assert f"flashsight {command}" in said.out
 
 
-def test_version_is_the_packages(shell: Shell) -> None:
-    assert shell.run("version").out.strip() == flashsight.__version__
+@pytest.mark.parametrize("words", ["version", "--version"])
+def test_version_is_the_packages(shell: Shell, words: str) -> None:
+    assert shell.run(words).out.strip() == flashsight.__version__
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -31,7 +32,6 @@ from flashsight.core.errors import FlashSightError
 
 app = typer.Typer(
     name="flashsight",
-    help="A vision-language model behind a page, an API and this command line. 看图问答:网页、接口、命令行,全离线。",
     epilog="Exit status: 0 done · 1 failed · 2 wrong use or setting · 3 refused · 4 server not reachable · 130 Ctrl-C",
     no_args_is_help=True,
     add_completion=False,
@@ -49,6 +49,21 @@ def version() -> None:
     flashsight version
     """
     print(__version__)
+
+
+def _version_and_out(is_wanted: bool) -> None:
+    if is_wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="print the version 显示版本", is_eager=True, callback=_version_and_out)
+    ] = False,
+) -> None:
+    """A vision-language model behind a page, an API and this command line. 看图问答:网页、接口、命令行,全离线。"""
 
 
 app.command()(serve)
