@@ -227,9 +227,11 @@ def test_two_unseeded_sequences_differ() -> None:
     assert len(set(tokens)) > 8
 
 
-def test_a_tiny_temperature_is_as_good_as_greedy() -> None:
+@pytest.mark.parametrize("temperature", [1e-6, 1e-30, 1e-300])
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_a_tiny_temperature_is_as_good_as_greedy(temperature: float, top_p: float) -> None:
     logits = some_logits(3)
-    observed = frequencies(TokenSampling(temperature=1e-30), logits * 1e4, draws=50)
+    observed = frequencies(TokenSampling(temperature=temperature, top_p=top_p), logits * 1e4, draws=50)
     assert observed[logits.argmax()] == 50
 
 

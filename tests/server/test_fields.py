@@ -92,6 +92,7 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str, str]] = [
     ({"temperature": -1}, "temperature", "must be at least 0, got -1"),
     ({"temperature": "hot"}, "temperature", "must be a number"),
     ({"temperature": True}, "temperature", "must be a number"),
+    ({"repetition_penalty": 1e-300}, "repetition_penalty", "must be at least 0.01"),
     ({"top_p": 1.01}, "top_p", "must be at most 1"),
     ({"max_tokens": 0}, "max_tokens", "must be at least 1"),
     ({"max_tokens": 1.5}, "max_tokens", "must be an integer"),
@@ -99,6 +100,7 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str, str]] = [
     ({"max_completion_tokens": -3}, "max_completion_tokens", "must be at least 1"),
     ({"n": 17}, "n", "must be at most 16, got 17"),
     ({"stop": [""]}, "stop[0]", "at least this many characters: 1"),
+    ({"stop": 5}, "stop", "a string or a list of strings"),
     ({"stop": ["a"] * 17}, "stop", "at most this many entries: 16"),
     ({"seed": 2**63}, "seed", "must be below"),
     ({"presence_penalty": 3}, "presence_penalty", "must be at most 2"),
@@ -140,6 +142,8 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str, str]] = [
     ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, "messages[0].content[0].type", "video"),
     ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": ""}}]}]},
      "messages[0].content[0].image_url.url", "at least this many characters: 1"),
+    ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": 3}]}]},
+     "messages[0].content[0].image_url", "must be a string or an object, got 3"),
     ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x", "detail": "max"}}]}]},
      "messages[0].content[0].image_url.detail", "'auto', 'low' or 'high'"),
     ({"messages": [{"role": "system", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
@@ -153,6 +157,21 @@ def test_a_fault_names_its_field_and_the_limit(fields: dict[str, Any], param: st
         parse_chat(chat(**fields))
     assert caught.value.param == param
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_what_is_no_finite_number_is_said_to_be_none_and_no_large_one(number: str):
+    with pytest.raises(RequestError) as caught:
+        parse_chat(chat(temperature=0.5).replace(b"0.5", number.encode()))
+    assert caught.value.message == "temperature must be a finite number"
+
+
+@pytest.mark.parametrize("detail", [None, "auto"])
+def test_a_detail_of_null_is_the_default(detail: str | None):
+    named = {"type": "image_url", "image_url": {"url": "x", "detail": detail}}
+    plain = {"type": "image_url", "image_url": {"url": "x"}}
+    asked = [chat(messages=[{"role": "user", "content": [part]}]) for part in (named, plain)]
+    assert parse_chat(asked[0]).request.messages == parse_chat(asked[1]).request.messages
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff\xfe", b'"x"', b"null", b"[" * 9999, b'{"model":"\\ud800"}'])

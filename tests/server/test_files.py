@@ -80,9 +80,16 @@ def test_a_list_has_pages_and_filters(keyed: LiveHouse, clients: list[openai.Ope
     assert {file.filename for file in clients[0].files.list(purpose="vision")} == {"1.png", "3.png"}
     wrong = keyed.http.get("/v1/files", params={"after": "file-x"})
     assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "after")
-    for params, param in (({"limit": "0"}, "limit"), ({"order": "up"}, "order"), ({"limit": "ten"}, "limit")):
-        wrong = keyed.http.get("/v1/files", params=params)
-        assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, param)
+    for name, value, words in (
+        ("limit", "0", "limit must be at least 1"),
+        ("limit", "10001", "limit must be at most 10000"),
+        ("limit", "ten", "limit must be an integer"),
+        ("order", "up", "order must be 'asc' or 'desc'"),
+        ("colour", "red", "it takes after, limit, order, purpose"),
+    ):
+        wrong = keyed.http.get("/v1/files", params={name: value})
+        assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, name)
+        assert words in wrong.json()["error"]["message"]
 
 
 def test_someone_elses_file_does_not_exist(keyed: LiveHouse, clients: list[openai.OpenAI]):

@@ -198,6 +198,24 @@ def test_a_wrong_method_is_405_in_the_same_shape(house: LiveHouse):
     assert answer.headers["allow"] == "POST"
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready", "/v1/models", "/metrics", "/docs"])
+def test_head_is_answered_like_get_without_the_body(house: LiveHouse, path: str):
+    told, seen = house.http.head(path), house.http.get(path)
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-type"] == seen.headers["content-type"]
+    assert told.headers["x-request-id"]
+    # The connection is still in step: what follows on it is the next answer, not a body left over.
+    assert house.http.get("/health").json()["status"] == "ok"
+
+
+def test_head_of_what_takes_no_get_is_405_and_counted_by_its_route(house: LiveHouse):
+    assert house.http.head("/v1/chat/completions").status_code == 405
+    assert house.http.head("/v1/nothing").status_code == 404
+    house.http.head("/ready")
+    counted = house.http.get("/metrics").text
+    assert 'flashsight_http_requests_total{route="/ready",status="200"}' in counted
+
+
 def test_the_log_has_a_line_per_request_and_no_word_of_the_conversation(house: LiveHouse):
     secret = "13800138000"
     asked = CHAT | {"messages": [{"role": "user", "content": secret}], "safety_identifier": "user-7"}

@@ -235,11 +235,11 @@ def test_callers_with_different_keys_share_no_prefix(parts: LocalParts):
 EXTREME = st.fixed_dictionaries(
     {"max_tokens": st.integers(1, 4)},
     optional={
-        "temperature": st.sampled_from([0, 1e-30, 1e-6, 1, 2]),
+        "temperature": st.sampled_from([0, 1e-300, 1e-30, 1e-6, 1, 2]),
         "top_p": st.sampled_from([0, 1e-30, 0.5, 1]),
         "top_k": st.sampled_from([-1, 0, 1, 2**31 - 1]),
         "min_p": st.sampled_from([0, 1e-30, 1]),
-        "repetition_penalty": st.sampled_from([1e-30, 0.1, 1, 10]),
+        "repetition_penalty": st.sampled_from([0.01, 0.1, 1, 10]),
         "presence_penalty": st.sampled_from([-2, 2]),
         "frequency_penalty": st.sampled_from([-2, 2]),
         "seed": st.sampled_from([-(2**63), -1, 0, 2**63 - 1]),

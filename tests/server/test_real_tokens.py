@@ -69,4 +69,6 @@ def test_what_cannot_be_counted_is_refused_by_name(live: Live, body: dict[str, A
 
 
 def test_an_unknown_model_is_404(live: Live):
-    assert counted(live, messages=HELLO, model="gpt-9").status_code == 404
+    for asked in ({"messages": HELLO}, {"text": "a"}):
+        answer = counted(live, **asked, model="gpt-9")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")

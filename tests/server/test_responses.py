@@ -149,6 +149,17 @@ def test_the_name_of_an_event_stands_before_it(house: LiveHouse):
         assert name == f"event: {json.loads(payload.removeprefix('data: '))['type']}"
 
 
+def test_an_empty_list_is_told_from_what_is_no_list(scripted: openai.OpenAI):
+    for sent, words in (([], "at least this many entries: 1"), (5, "a string or a list of parts")):
+        with pytest.raises(openai.BadRequestError, match=words):
+            scripted.responses.create(model=MODEL, input=sent)  # type: ignore[arg-type]
+
+
+def test_a_detail_of_null_is_the_default(scripted: openai.OpenAI):
+    part: Any = {"type": "input_image", "image_url": PNG, "detail": None}
+    assert scripted.responses.create(model=MODEL, input=[{"role": "user", "content": [part]}]).status == "completed"
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

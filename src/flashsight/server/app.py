@@ -21,8 +21,9 @@ from flashsight.presets import Preset
 from flashsight.server.chat import chat_endpoint
 from flashsight.server.errors import error_response, method_not_allowed, not_found
 from flashsight.server.estimate import EstimateBody, estimate_endpoint
+from flashsight.server.faults import query_sentence
 from flashsight.server.files import add_files
-from flashsight.server.frontdoor import Capped, Guarded, Named
+from flashsight.server.frontdoor import Capped, Guarded, Headed, Named
 from flashsight.server.metrics import Metrics
 from flashsight.server.openapi import describe_routes
 from flashsight.server.operations import add_operations
@@ -97,6 +98,7 @@ def build_app(
     describe_routes(app, _BODIES)
     metrics.watch(readiness)
     # The last one added is the outermost.
+    app.add_middleware(Headed)
     app.add_middleware(Capped, max_bytes=config.max_body_bytes)
     app.add_middleware(
         Guarded, policy=access, public=_ALWAYS_PUBLIC | files.keys(), origins=frozenset(config.cors_origins)
@@ -136,8 +138,7 @@ def handle_errors(app: FastAPI) -> None:
 
     async def query(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        name = str(error.errors()[0]["loc"][-1])[:64]
-        return error_response(RequestError(f"{name} is not as /openapi.json says that it must be", param=name))
+        return error_response(query_sentence(error.errors()))
 
     app.add_exception_handler(RequestValidationError, query)
     app.add_exception_handler(FlashSightError, ours)

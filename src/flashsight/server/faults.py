@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from starlette.requests import Request
 
 from flashsight.core.errors import OptionRefused, RequestError
 from flashsight.server.fields import FIELDS, ProtocolField
@@ -18,6 +21,14 @@ _HINTS = {
     "(input_image)": "the type of a picture part is 'image_url'",
     "(function)": "send the result as a message of the role 'tool'",
 }
+
+_WRONG_TYPE = frozenset({"list_type", "model_type", "model_attributes_type"})
+_EITHER: Mapping[int | str, str] = {
+    "(parts)": "a string or a list of parts",
+    "(list)": "a string or a list of strings",
+    "(object)": "a string or an object",
+}
+"""What may stand where one of our unions stands, by the tag of what it took the value for."""
 
 _UNKNOWN = {"metadata": "is not kept, as no chat is stored; metadata names a preset and its language, nothing else"}
 
@@ -39,8 +50,27 @@ def sentence(error: ValidationError, fields: Mapping[str, ProtocolField] = FIELD
         return OptionRefused(f"{path} is not supported; leave it out", param=path)
     if fault["type"].startswith("union_tag"):
         return _wrong_kind(fault, path)
-    if fault["loc"][-1] == "(parts)":
-        return RequestError(f"{path} must be a string or a list of parts", param=path)
+    if fault["type"] in _WRONG_TYPE and fault["loc"][-1] in _EITHER:
+        return RequestError(f"{path} must be {_EITHER[fault['loc'][-1]]}{_got(fault['input'])}", param=path)
+    return _broken_rule(fault, path)
+
+
+def query_sentence(faults: Sequence[Any]) -> RequestError:
+    """The same of an address's query, whose faults the framework finds."""
+    return _broken_rule(faults[0], str(faults[0]["loc"][-1])[:64])
+
+
+def refuse_unknown(request: Request, known: AbstractSet[str]) -> None:
+    """Raise OptionRefused naming the first part of the address's query that is none of `known`."""
+    for name in request.query_params:
+        if name not in known:
+            raise OptionRefused(
+                f"{name[:64]!r} is not a parameter that this address knows; it takes {', '.join(sorted(known))}",
+                param=name[:64],
+            )
+
+
+def _broken_rule(fault: ErrorDetails, path: str) -> RequestError:
     if fault["type"] == "literal_error":
         return RequestError(f"{path} must be {fault['ctx']['expected']}", param=path)
     return RequestError(f"{path} {_rule(fault['type'], fault.get('ctx', {}))}{_got(fault['input'])}", param=path)
@@ -93,6 +123,8 @@ def _rule(kind: str, ctx: Mapping[str, Any]) -> str:
 def _got(value: object) -> str:
     """Numbers are echoed; texts may be private or huge."""
     if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if isinstance(value, float) and not math.isfinite(value):
         return ""
     return f", got {value:.6g}" if abs(value) < 1e15 else ", got a far larger number"
 

@@ -67,7 +67,7 @@ FIELDS: dict[str, ProtocolField] = {
     "web_search_options": ProtocolField("refused", "this server never searches the web"),
     "top_k": ProtocolField("extension", "0 (or -1) means off"),
     "min_p": ProtocolField("extension", "0 to 1"),
-    "repetition_penalty": ProtocolField("extension", "above 0, at most 10; 1 means off"),
+    "repetition_penalty": ProtocolField("extension", "0.01 to 10; 1 means off"),
     "ignore_eos": ProtocolField("extension", "go on to max_tokens; for load tests"),
     "structured_outputs": ProtocolField("extension", "exactly one of regex (a pattern) and choice (a list of answers)"),
     "thinking": ProtocolField(

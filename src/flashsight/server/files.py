@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from flashsight.core.errors import RequestError
+from flashsight.server.faults import refuse_unknown
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone
 from flashsight.server.upload import Upload, read_upload
 from flashsight.service import Library, PictureReader, Purpose, Readiness, StoredFile
 
 _FIELDS = frozenset({"purpose", "expires_after[anchor]", "expires_after[seconds]"})
+_FILTERS = frozenset({"purpose", "after", "limit", "order"})
 _UPLOAD_SCHEMA: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -57,6 +59,7 @@ def add_files(app: FastAPI, readiness: Readiness) -> None:
         order: Literal["asc", "desc"] = "desc",
     ) -> dict[str, Any]:
         """List the caller's own files, the newest first; `after` is the id of the last one seen."""
+        refuse_unknown(request, _FILTERS)
         files = library().files(request.state.caller)
         files = [file for file in files[:: 1 if order == "desc" else -1] if purpose in (None, file.purpose)]
         if after is not None:

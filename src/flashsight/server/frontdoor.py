@@ -1,6 +1,7 @@
 """What every request passes first, as pure ASGI: its id, its caller, the size of its body. Reads no body itself.
 
-Named (id, log line, last net for our own failures) > Guarded (host, origin, key) > Capped (bytes) > the routes
+Named (id, log line, last net for our own failures) > Guarded (host, origin, key) > Capped (bytes)
+  > Headed (HEAD) > the routes
 """
 
 from __future__ import annotations
@@ -172,6 +173,30 @@ class Capped:
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"the body is larger than {self._max_bytes} bytes; send fewer or smaller pictures")
+
+
+class Headed:
+    """Answers HEAD as it would answer GET, without the body: whoever watches a server often asks so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_bodiless(message: Message) -> None:
+            await send(message | {"body": b""} if message["type"] == "http.response.body" else message)
+
+        # The server below still sees HEAD: it is told that the answer has no body by its own scope.
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, send_bodiless)
+        finally:
+            if "route" in asked:
+                scope["route"] = asked["route"]  # the metrics count by it
 
 
 def _is_local(scope: Scope) -> bool:

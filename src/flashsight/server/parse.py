@@ -131,9 +131,9 @@ def picture_ref(path: str, named: ImageUrl | str) -> PictureRef:
     if isinstance(named, str):
         return PictureRef(url=named, param=path)
     if named.url is not None and named.file_id is None:
-        return PictureRef(url=named.url, detail=named.detail, param=f"{path}.url")
+        return PictureRef(url=named.url, detail=named.detail or "auto", param=f"{path}.url")
     if named.file_id is not None and named.url is None:
-        return PictureRef(url=named.file_id, detail=named.detail, param=f"{path}.file_id")
+        return PictureRef(url=named.file_id, detail=named.detail or "auto", param=f"{path}.file_id")
     raise RequestError(f"{path} needs exactly one of url and file_id", param=f"{path}.url")
 
 

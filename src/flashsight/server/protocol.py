@@ -46,7 +46,7 @@ class ImageUrl(Body):
 
     url: Annotated[str, Field(min_length=1)] | None = None
     file_id: FileId | None = None
-    detail: Literal["auto", "low", "high"] = "auto"
+    detail: Literal["auto", "low", "high"] | None = None
 
 
 def _kind_of_url(value: Any) -> str:
@@ -339,7 +339,7 @@ class ChatBody(Body):
     web_search_options: None = None
     top_k: Annotated[int, Field(ge=-1, le=MAX_COUNT)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
     ignore_eos: bool | None = None
     structured_outputs: StructuredOutputs | None = None
     thinking: Thinking | None = None

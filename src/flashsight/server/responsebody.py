@@ -55,7 +55,7 @@ class InputImage(Body):
     type: Literal["input_image"]
     image_url: Annotated[str, Field(min_length=1)] | None = None
     file_id: FileId | None = None
-    detail: Literal["auto", "low", "high"] = "auto"
+    detail: Literal["auto", "low", "high"] | None = None
 
 
 def _kind_of_part(value: Any) -> str:
@@ -284,7 +284,7 @@ def _part(path: str, turn: Turn, part: InputText | InputImage) -> TextPart | Pic
     if (part.image_url is None) == (part.file_id is None):
         raise RequestError(f"{path} needs exactly one of image_url and file_id", param=f"{path}.image_url")
     field = "file_id" if part.image_url is None else "image_url"
-    return PictureRef(url=part.image_url or part.file_id or "", detail=part.detail, param=f"{path}.{field}")
+    return PictureRef(url=part.image_url or part.file_id or "", detail=part.detail or "auto", param=f"{path}.{field}")
 
 
 def _sampling(body: ResponseBody) -> Sampling:

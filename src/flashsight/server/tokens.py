@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from flashsight.core.errors import RequestError
+from flashsight.core.errors import ModelNotFound, RequestError
 from flashsight.core.types import ChatRequest, Sampling
 from flashsight.server.faults import sentence
 from flashsight.server.parse import messages_of, thinking_of
@@ -66,8 +66,10 @@ def parse_tokenize(body: bytes, *, served: str) -> str | ChatRequest:
     if (parsed.text is None) == (parsed.messages is None):
         raise RequestError("exactly one of messages and text must be sent", param="messages")
     if parsed.text is not None:
-        if parsed.thinking or parsed.chat_template_kwargs or parsed.tools or parsed.model not in (None, served):
+        if parsed.thinking or parsed.chat_template_kwargs or parsed.tools:
             raise RequestError("a text is tokenised as it is; send no other field but the served model", param="text")
+        if parsed.model not in (None, served):
+            raise ModelNotFound(f"this server serves {served!r} only", param="model")
         return parsed.text
     assert parsed.messages is not None, "one of the two is there"
     return ChatRequest(
