@@ -54,6 +54,23 @@ def test_while_a_caller_waits_every_other_gets_room_at_most_once(events: list[st
             served_since.setdefault(head, Counter())
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(callers, st.booleans(), st.booleans()), max_size=40), st.integers(0, 20))
+def test_the_line_is_the_order_in_which_they_get_room(arrivals: list[tuple[str, bool, bool]], num_gone: int) -> None:
+    queue = WaitingQueue()
+    for number, (salt, was_preempted, is_prewarm) in enumerate(arrivals):
+        sequence = sequence_of(number, salt, Kind.PREWARM if is_prewarm else Kind.ANSWER)
+        sequence.num_preempted = int(was_preempted)
+        queue.push(sequence)
+    for _ in range(min(num_gone, len(arrivals))):
+        queue.pop()
+    line, num_moves = queue.line(), queue.num_moves
+    served = [queue.pop() for _ in range(len(line))]
+    assert line == served
+    assert all(sequence.kind is Kind.PREWARM for sequence in queue)
+    assert queue.num_moves == num_moves + len(served)
+
+
 # --- starvation --------------------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ def live(parts: LocalParts, tiny_checkpoint: Path) -> Iterator[Live]:
     readiness = Readiness()
     library = build_library(config, parts)
     chat = build_chat(config, parts, library=library)
-    readiness.open(Serving(chat=chat, plan=lambda: parts.plan, snapshot=parts.engine.snapshot, library=library))
+    readiness.open(Serving(chat=chat, plan=parts.plan_now, snapshot=parts.engine.snapshot, library=library))
     app = build_app(config.server, readiness=readiness, access=AccessPolicy(), metrics=Metrics())
     with serving(app) as live:
         yield live

@@ -82,6 +82,29 @@ def test_every_error_is_as_described(house: LiveHouse):
     fits(last, schema)
 
 
+def test_every_reply_that_is_json_has_a_shape_and_every_operation_says_what_it_is_for():
+    for path, operations in DOCUMENT["paths"].items():
+        for method, operation in operations.items():
+            assert len(operation["summary"].split()) > 3, f"{method} {path}"
+            assert operation["responses"]["200"]["description"] != "Successful Response"
+            for kind in operation["responses"]["200"]["content"]:
+                if kind == "application/json":
+                    assert "$ref" in told(path, method=method), f"{method} {path}"
+    without = [
+        path
+        for path, operations in DOCUMENT["paths"].items()
+        for one in operations.values()
+        if not one.get("security", True)
+    ]
+    assert without == ["/health", "/ready"]
+
+
+def test_what_a_server_tells_of_itself_is_as_described(house: LiveHouse):
+    paths = ["/health", "/ready", "/v1/models", f"/v1/models/{MODEL}", "/v1/presets", "/v1/queue", "/v1/files"]
+    for path in paths:
+        fits(house.http.get(path).json(), told(path.replace(MODEL, "{model}"), method="get"))
+
+
 def test_the_whole_road_replies_as_described(live: Live):
     with httpx2.Client(base_url=live.base, timeout=60) as http:
         large = picture(png(40), "high")
@@ -98,3 +121,6 @@ def test_the_whole_road_replies_as_described(live: Live):
         made = http.post("/v1/files", files={"file": ("a.png", png(41))}, data={"purpose": "vision"}).json()
         fits(made, told("/v1/files"))
         fits(http.get(f"/v1/files/{made['id']}").json(), told("/v1/files/{file_id}", method="get"))
+        fits(http.get("/v1/files").json(), told("/v1/files", method="get"))
+        fits(http.delete(f"/v1/files/{made['id']}").json(), told("/v1/files/{file_id}", method="delete"))
+        fits(http.get("/v1/plan").json(), told("/v1/plan", method="get"))

@@ -118,6 +118,7 @@ def test_the_openapi_document_names_every_public_route(house: LiveHouse):
         "/v1/models",
         "/v1/models/{model}",
         "/v1/plan",
+        "/v1/queue",
         "/v1/presets",
     }
     expected |= {"/v1/files", "/v1/files/{file_id}", "/v1/files/{file_id}/content", "/v1/images/estimate"}

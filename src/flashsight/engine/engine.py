@@ -15,6 +15,7 @@ from contextlib import aclosing
 from threading import Event, Thread
 
 from flashsight.core.errors import EngineFault, FlashSightError, NotReady
+from flashsight.core.line import Waiting
 from flashsight.core.types import ModelInput, PromptStats, Salt, TokenEvent, TokenSampling
 from flashsight.engine.inbox import Abort, Inbox, Message, Nudge, Stop, Submit
 from flashsight.engine.loop import EngineSnapshot, Loop
@@ -74,8 +75,12 @@ class Engine:
         return self._is_ready
 
     def snapshot(self) -> EngineSnapshot:
-        """Counts for metrics, as of the last step that ended a sequence or found nothing to do. Never waits."""
+        """Counts for metrics, as of the last step that ended a sequence, idled or saw the line move. Never waits."""
         return self._loop.snapshot
+
+    def line(self) -> tuple[Waiting, ...]:
+        """Who waits for room, in the order in which they get it, as of the last step. Never waits."""
+        return self._loop.line.waiting
 
     def record(self, trace: Trace | None) -> None:
         """Tell this trace, or none any more, of every piece of work from now on."""

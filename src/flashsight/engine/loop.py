@@ -19,6 +19,7 @@ from flashsight.core.errors import EngineFault, FlashSightError
 from flashsight.core.types import PictureInput, PictureKey, Salt, TokenEvent
 from flashsight.engine.inbox import Abort, Decoded, Message, Nudge, Submit
 from flashsight.engine.keeping import Keeper
+from flashsight.engine.line import Line
 from flashsight.engine.plan import Chunk, Encode, Plan, Snapshot
 from flashsight.engine.publish import Outbox, Ticket
 from flashsight.engine.request import Request
@@ -86,6 +87,7 @@ class Loop:
         self._requests: dict[SequenceId, Request] = {}
         self._decoding: dict[PictureKey, Future[None]] = {}
         self._outbox = Outbox()
+        self.line = Line()
         self.trace: Trace | None = None
         """Told of every piece of work, where somebody looks."""
         self._checked_at = clock()
@@ -94,7 +96,7 @@ class Loop:
         self._gap_seconds, self._num_gaps = 0.0, 0
         self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
         self.snapshot = self._count()
-        """As of the last step that ended a sequence or found nothing to do; replaced, never changed."""
+        """As of the last step that ended a sequence, idled or saw the line move; replaced, never changed."""
 
     @property
     def is_idle(self) -> bool:
@@ -116,6 +118,7 @@ class Loop:
     def step(self) -> bool:
         """Run one step and publish what came of it; False if there is nothing to run until a message arrives."""
         plan = self._scheduler.plan()
+        has_moved = self.line.renew(self._scheduler, self._requests)
         if plan.encodes or not plan.chunks:
             self._flush()
             self._ended_at = None
@@ -130,7 +133,7 @@ class Loop:
             if plan.encodes:
                 self._encode(plan.encodes)
             self._compute(plan)
-        if plan.is_empty or len(self._requests) < num_requests:
+        if plan.is_empty or has_moved or len(self._requests) < num_requests:
             self.snapshot = self._count()
         if not self._runner.is_ahead or not self._requests or self._lost:
             self._flush()

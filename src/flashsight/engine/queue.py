@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from itertools import chain, zip_longest
 
 from flashsight.core.types import Salt
 from flashsight.engine.sequence import Kind, Sequence
@@ -17,12 +18,19 @@ class WaitingQueue:
         self._preempted: list[Sequence] = []
         self._callers: OrderedDict[Salt, deque[Sequence]] = OrderedDict()
         self._prewarms: list[Sequence] = []
+        self.num_moves = 0
+        """Times that somebody came or went."""
 
     def __iter__(self) -> Iterator[Sequence]:
         yield from self._preempted
         for line in self._callers.values():
             yield from line
         yield from self._prewarms
+
+    def line(self) -> list[Sequence]:
+        """Answers in the order in which they get room, if nobody else comes or goes."""
+        rounds = chain.from_iterable(zip_longest(*self._callers.values()))
+        return [*self._preempted, *(sequence for sequence in rounds if sequence is not None)]
 
     def count(self, kind: Kind) -> int:
         """Sequences of one kind that wait."""
@@ -32,6 +40,7 @@ class WaitingQueue:
 
     def push(self, sequence: Sequence) -> None:
         """Put a new or a preempted sequence where it belongs."""
+        self.num_moves += 1
         if sequence.kind is Kind.PREWARM:
             insort(self._prewarms, sequence, key=_number)
         elif sequence.num_preempted:
@@ -64,6 +73,7 @@ class WaitingQueue:
 
     def remove(self, sequence: Sequence) -> None:
         """Take a sequence out wherever it stands."""
+        self.num_moves += 1
         if sequence.kind is Kind.PREWARM:
             self._prewarms.remove(sequence)
         elif sequence.num_preempted:

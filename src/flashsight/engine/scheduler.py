@@ -51,15 +51,15 @@ class Scheduler:
         self.pictures = pictures
         self._clock = clock
         self._max_running = min(limits.max_sequences, limits.step_tokens)
-        self._queue = WaitingQueue()
+        self.queue = WaitingQueue()
         self._running: list[Sequence] = []
         self._by_id: dict[SequenceId, Sequence] = {}
         self._num_added = 0
         self._has_just_encoded = False
         self._feed = PictureFeed(limits, pictures)
-        self._tally = Tally()
+        self.tally = Tally()
         self._turns = Turns()
-        self._prefill = Prefill(pool, prefix, pictures, self._feed, self._tally)
+        self._prefill = Prefill(pool, prefix, pictures, self._feed, self.tally)
 
     # --- in and out ------------------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class Scheduler:
         if self.limits.draft_tokens and sequence.kind is Kind.ANSWER and may_draft(sequence.sampling):
             sequence.drafter = Drafter(sequence.prompt, longest=self.limits.draft_tokens)
         self._by_id[sequence.id] = sequence
-        self._queue.push(sequence)
+        self.queue.push(sequence)
         return displaced
 
     @property
@@ -100,17 +100,17 @@ class Scheduler:
             )
 
     def _displace_if_full(self, newcomer: Sequence) -> Sequence | None:
-        num_waiting = self._queue.count(newcomer.kind)
+        num_waiting = self.queue.count(newcomer.kind)
         if num_waiting < self.limits.max_waiting:
             return None
-        self._tally.add("refused")
-        seconds = self._tally.seconds_until_served(num_waiting, num_served_at_once=len(self._running))
+        self.tally.add("refused")
+        seconds = self.tally.seconds_until_served(num_waiting, num_served_at_once=len(self._running))
         error = Overloaded(
             f"{num_waiting} requests are waiting, the limit is {self.limits.max_waiting}; "
             f"try again in about {seconds:.0f} s",
             retry_after_seconds=seconds,
         )
-        displaced = self._queue.last_of_greediest(newcomer.salt) if newcomer.kind is Kind.ANSWER else None
+        displaced = self.queue.last_of_greediest(newcomer.salt) if newcomer.kind is Kind.ANSWER else None
         if displaced is None:
             raise error
         displaced.error = error
@@ -121,7 +121,7 @@ class Scheduler:
         """Drop a sequence at any phase and free all it holds. None if it is not here (any more)."""
         sequence = self._by_id.get(sequence_id)
         if sequence is not None:
-            self._tally.add("aborted")
+            self.tally.add("aborted")
             self._retire(sequence)
         return sequence
 
@@ -140,14 +140,14 @@ class Scheduler:
         """Take the features of one picture of the plan; they must own their memory."""
         is_recalled = isinstance(self.pictures.pixels(key), Recalled)
         self.pictures.encoded(key, features)
-        self._tally.add("pictures_recalled" if is_recalled else "pictures_encoded")
+        self.tally.add("pictures_recalled" if is_recalled else "pictures_encoded")
 
     def picture_failed(self, key: PictureKey, error: FlashSightError) -> tuple[Sequence, ...]:
         """End every sequence that needs a picture that could not be decoded or encoded; they carry the error."""
         failed = tuple(self._by_id[sequence_id] for sequence_id in self.pictures.failed(key))
         for sequence in failed:
             sequence.error = error
-            self._tally.add("failed")
+            self.tally.add("failed")
             self._retire(sequence)
         return failed
 
@@ -174,7 +174,7 @@ class Scheduler:
             encodes = self._feed.encodes(reading)
         self._has_just_encoded = bool(encodes)
         decodes = self._draft(decodes)
-        self._tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
+        self.tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
         return Plan(
             chunks=(*decodes, *prefills),
             num_decodes=len(decodes),
@@ -205,7 +205,7 @@ class Scheduler:
             self.prefix.register(sequence)
             if sequence.finish is not None or (sequence.kind is Kind.PREWARM and chunk.end == len(sequence)):
                 self._retire(sequence)
-                self._tally.record_finish(sequence, self._clock())
+                self.tally.record_finish(sequence, self._clock())
                 finished.append(sequence)
         return tuple(finished)
 
@@ -247,7 +247,7 @@ class Scheduler:
         drafts = sequence.drafter.guess(min(most, room, sequence.max_length - len(sequence) - 1))
         wanted = self.pool.num_blocks_for(chunk.end + len(drafts))
         sequence.blocks += self.pool.allocate(wanted - len(sequence.blocks))
-        self._tally.add("drafts_made", len(drafts))
+        self.tally.add("drafts_made", len(drafts))
         return drafts
 
     def _take_tokens(self, chunk: Chunk, tokens: Line[int], *, is_complete: bool) -> None:
@@ -260,7 +260,7 @@ class Scheduler:
         num_held = len(tokens) - 1
         if chunk.drafts:
             sequence.num_computed = min(sequence.num_computed + num_held, len(sequence))
-            self._tally.add("drafts_held", num_held)
+            self.tally.add("drafts_held", num_held)
             surplus = sequence.blocks[self.pool.num_blocks_for(len(sequence)) :]
             del sequence.blocks[len(sequence.blocks) - len(surplus) :]
             self.pool.release(surplus)
@@ -286,14 +286,14 @@ class Scheduler:
         self._free(sequence)
         sequence.phase = Phase.WAITING
         sequence.num_preempted += 1
-        self._tally.add("preemptions")
-        self._queue.push(sequence)
+        self.tally.add("preemptions")
+        self.queue.push(sequence)
 
     # --- admission -------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        while (head := self._queue.head()) is not None and self._make_room(head):
-            self._start(self._queue.pop())
+        while (head := self.queue.head()) is not None and self._make_room(head):
+            self._start(self.queue.pop())
 
     def _make_room(self, head: Sequence) -> bool:
         """See whether the head fits, sending prewarming sequences away if it is an answer."""
@@ -323,7 +323,7 @@ class Scheduler:
             sequence.admitted_at = self._clock()
             for picture, state in zip(sequence.pending_pictures(), states, strict=True):
                 sequence.levels[picture.key] = "device" if state is PictureState.ENCODED else "none"
-            self._tally.record_pictures(states)
+            self.tally.record_pictures(states)
 
     # --- the end ---------------------------------------------------------------------------------------------
 
@@ -335,7 +335,7 @@ class Scheduler:
 
     def _retire(self, sequence: Sequence) -> None:
         if sequence.phase is Phase.WAITING:
-            self._queue.remove(sequence)
+            self.queue.remove(sequence)
         else:
             self._running.remove(sequence)
         self._free(sequence)
@@ -348,16 +348,16 @@ class Scheduler:
         """Counts for metrics, at this moment."""
         num_prewarming = sum(sequence.kind is Kind.PREWARM for sequence in self._running)
         return Snapshot(
-            num_waiting=self._queue.count(Kind.ANSWER),
+            num_waiting=self.queue.count(Kind.ANSWER),
             num_running=len(self._running) - num_prewarming,
-            num_prewarming=num_prewarming + self._queue.count(Kind.PREWARM),
+            num_prewarming=num_prewarming + self.queue.count(Kind.PREWARM),
             blocks_used=self.pool.num_used,
             blocks_cached=self.pool.num_reusable,
             blocks_total=self.pool.num_blocks,
             picture_bytes_used=self.pictures.used_bytes,
             picture_bytes_total=self.pictures.capacity_bytes,
             num_pictures_cached=self.pictures.num_encoded,
-            totals=self._tally.totals(),
+            totals=self.tally.totals(),
         )
 
     def check(self) -> None:
@@ -365,7 +365,7 @@ class Scheduler:
         self.pool.check([sequence.blocks for sequence in self._running])
         self.prefix.check()
         self.pictures.check()
-        waiting = list(self._queue)
+        waiting = list(self.queue)
         assert {s.id for s in waiting + self._running} == set(self._by_id)
         assert len(waiting) + len(self._running) == len(self._by_id)
         assert self._running == sorted(self._running, key=_rank)

@@ -174,6 +174,7 @@ class _Loader:
                 chat=chat,
                 plan=parts.plan_now,
                 snapshot=lambda: parts.engine.snapshot().numbers(),
+                line=parts.engine.line,
                 library=library,
                 pace=pace,
                 about=about,

@@ -30,6 +30,7 @@ from flashsight.server.operations import add_operations
 from flashsight.server.page import DOCS_FOLDER, page_endpoint, read_page
 from flashsight.server.presets import add_presets
 from flashsight.server.protocol import ChatBody
+from flashsight.server.queue import add_queue
 from flashsight.server.responsebody import ResponseBody
 from flashsight.server.responses import responses_endpoint
 from flashsight.server.tokens import TokenizeBody, tokenize_endpoint
@@ -68,29 +69,10 @@ def build_app(
     """
     app = FastAPI(title="FlashSight", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     add_operations(app, readiness, metrics)
+    add_queue(app, readiness)
     add_presets(app, presets or {})
-    app.add_api_route(
-        CHAT_PATH,
-        chat_endpoint(readiness, presets or {}),
-        methods=["POST"],
-        tags=["chat"],
-        response_class=Response,
-        openapi_extra={},
-    )
-    app.add_api_route(
-        TOKENIZE_PATH, tokenize_endpoint(readiness), methods=["POST"], tags=["chat"], response_class=Response
-    )
-    app.add_api_route(
-        ESTIMATE_PATH, estimate_endpoint(readiness), methods=["POST"], tags=["files"], response_class=Response
-    )
+    _add_questions(app, readiness, presets or {})
     add_files(app, readiness)
-    app.add_api_route(
-        RESPONSES_PATH,
-        responses_endpoint(readiness, presets or {}),
-        methods=["POST"],
-        tags=["chat"],
-        response_class=Response,
-    )
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)
@@ -107,6 +89,17 @@ def build_app(
         _allow_origins(app, config.cors_origins)
     app.add_middleware(Named, ended=metrics.request_ended)
     return app
+
+
+def _add_questions(app: FastAPI, readiness: Readiness, presets: Mapping[str, Preset]) -> None:
+    """Add what takes a body and parses it itself."""
+    for path, endpoint, tag in (
+        (CHAT_PATH, chat_endpoint(readiness, presets), "chat"),
+        (RESPONSES_PATH, responses_endpoint(readiness, presets), "chat"),
+        (TOKENIZE_PATH, tokenize_endpoint(readiness), "chat"),
+        (ESTIMATE_PATH, estimate_endpoint(readiness), "files"),
+    ):
+        app.add_api_route(path, endpoint, methods=["POST"], tags=[tag], response_class=Response)
 
 
 def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:

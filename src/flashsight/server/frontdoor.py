@@ -188,7 +188,7 @@ class Headed:
             return
 
         async def send_bodiless(message: Message) -> None:
-            await send(message | {"body": b""} if message["type"] == "http.response.body" else message)
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         # The server below still sees HEAD: it is told that the answer has no body by its own scope.
         asked = {**scope, "method": "GET"}

@@ -18,7 +18,15 @@ from flashsight.server.shapes import (
     ChatCompletionChunk,
     Error,
     EstimateReply,
+    FileGone,
+    FileList,
     FileReply,
+    HealthReply,
+    ModelList,
+    ModelReply,
+    PlanReply,
+    PresetList,
+    QueueReply,
     ResponseReply,
     TokenizeReply,
 )
@@ -33,10 +41,20 @@ _REPLIES: dict[tuple[str, str], dict[str, type[BaseModel] | None]] = {
     ("/tokenize", "post"): {_JSON: TokenizeReply},
     ("/v1/images/estimate", "post"): {_JSON: EstimateReply},
     ("/v1/files", "post"): {_JSON: FileReply},
+    ("/v1/files", "get"): {_JSON: FileList},
     ("/v1/files/{file_id}", "get"): {_JSON: FileReply},
+    ("/v1/files/{file_id}", "delete"): {_JSON: FileGone},
     ("/v1/files/{file_id}/content", "get"): {"image/*": None},
+    ("/v1/models", "get"): {_JSON: ModelList},
+    ("/v1/models/{model}", "get"): {_JSON: ModelReply},
+    ("/v1/presets", "get"): {_JSON: PresetList},
+    ("/v1/queue", "get"): {_JSON: QueueReply},
+    ("/v1/plan", "get"): {_JSON: PlanReply},
+    ("/health", "get"): {_JSON: HealthReply},
+    ("/ready", "get"): {_JSON: HealthReply},
     ("/metrics", "get"): {"text/plain": None},
 }
+_WITHOUT_KEY = ("/health", "/ready")
 _STREAMED = (
     "With `stream`: server-sent events, one such object each; an error inside is an `Error`; `[DONE]` is the last."
 )
@@ -59,6 +77,9 @@ def describe_routes(app: FastAPI, bodies: Mapping[str, type[BaseModel]]) -> None
             for (path, method), kinds in _REPLIES.items():
                 document["paths"][path][method]["responses"]["200"] = _reply(schemas, kinds)
             _tell_errors(document, schemas)
+            _tell_purposes(document)
+            for path in _WITHOUT_KEY:
+                document["paths"][path]["get"]["security"] = []
             document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"key": []}, {}]
             app.openapi_schema = document
@@ -84,6 +105,16 @@ def _tell_errors(document: Document, schemas: Document) -> None:
             operation["responses"]["default"] = refused
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+
+
+def _tell_purposes(document: Document) -> None:
+    """What an operation is for stands beside its address: its first sentence, in the place of its function's name."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            first, _, rest = operation.pop("description").partition("\n")
+            operation["summary"] = first.removesuffix(".")
+            if rest.strip():
+                operation["description"] = rest.strip()
 
 
 def _named(schemas: Document, shape: type[BaseModel]) -> Document:

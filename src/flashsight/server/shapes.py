@@ -290,3 +290,102 @@ class ResponseReply(BaseModel):
     output: list[dict[str, Any]]
     usage: dict[str, Any] | None
     metadata: dict[str, str]
+
+
+class FileList(Shape):
+    """The caller's own files; `last_id` is the next page's `after`."""
+
+    object: Literal["list"]
+    data: list[FileReply]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class FileGone(Shape):
+    """A file that was forgotten."""
+
+    id: str
+    object: Literal["file"]
+    deleted: Literal[True]
+
+
+class ModelReply(Shape):
+    """The served model."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelList(Shape):
+    """One model."""
+
+    object: Literal["list"]
+    data: list[ModelReply]
+
+
+class HealthReply(Shape):
+    """The process's state: `seconds` since the start while loading, afterwards what loading took."""
+
+    status: Literal["ok", "failed"]
+    model_ready: bool
+    phase: str
+    phase_seconds: float
+    seconds: float
+    model: Annotated[str, Field(description="the checkpoint's name, once it is served")] = ""
+    device: str = ""
+    dtype: str = ""
+    fetches: Annotated[str, Field(description="only where pictures may come by address")] = ""
+
+
+class QueueReply(Shape):
+    """The line for room; position and time only of a request of the caller's own that waits in it."""
+
+    object: Literal["queue"]
+    num_waiting: int
+    position: Annotated[int | None, Field(description="1 is next")]
+    estimated_ms: int | None
+
+
+class BothLanguages(Shape):
+    """The same words twice."""
+
+    zh: str
+    en: str
+
+
+class PresetReply(Shape):
+    """A scene."""
+
+    name: str
+    title: BothLanguages
+    hint: BothLanguages
+    prompt: BothLanguages
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")]
+    sampling: dict[str, float]
+
+
+class PresetList(Shape):
+    """All scenes that a request may name."""
+
+    object: Literal["list"]
+    data: list[PresetReply]
+
+
+class PlanReply(BaseModel):
+    """Where every byte goes, planned before the first request, and what is in use now. More numbers may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+    budget_bytes: int
+    weight_bytes: int
+    kv_bytes: int
+    picture_cache_bytes: int
+    step_bytes: int
+    used_bytes: int
+    num_blocks: int
+    block_size: int
+    limits: dict[str, int]
+    use: dict[str, int]

@@ -11,10 +11,11 @@ The launcher makes one Readiness, hands it to `server.build_app`, starts listeni
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flashsight.core.errors import NotReady
+from flashsight.core.line import Waiting
 from flashsight.service.chat import ChatService
 from flashsight.service.library import Library
 from flashsight.service.pace import Pace
@@ -27,6 +28,8 @@ class Serving:
     plan: returns the memory plan, a dataclass or a mapping; `/v1/plan` shows it.
     snapshot: returns the engine's numbers now, a dataclass (nested ones too) or a mapping; `/metrics` shows each as
     `flashsight_engine_<name>`. It is called on the event loop and must not wait for the engine's thread.
+    line: returns who waits for room, in the order in which they get it; `/v1/queue` tells of it. Like snapshot it must
+    not wait.
     library: uploaded pictures, or None where none are kept.
     pace: how fast pictures are read; it observes chat and library.
     about: what /health adds for whoever looks: `model` (the checkpoint's name), `device`; `fetches` where pictures may
@@ -36,6 +39,7 @@ class Serving:
     chat: ChatService
     plan: Callable[[], object]
     snapshot: Callable[[], object]
+    line: Callable[[], Sequence[Waiting]] = tuple
     library: Library | None = None
     pace: Pace = field(default_factory=Pace)
     about: Mapping[str, str] = field(default_factory=dict)
