@@ -21,7 +21,7 @@ from tests.server.scripted import saying
 from tests.server.support import MODEL, House, LiveHouse, encoded
 
 KEY = "a-good-key-1"
-DOCS = {"", "/index.html", "/docs.css", "/docs.js"}
+DOCS = {"", "/index.html", "/docs.css", "/docs.js", "/first.js"}
 DOCS |= {f"/vendor/swagger-ui{end}" for end in ("-bundle.js", "-bundle.LICENSE.txt", ".css")}
 PUBLIC = {"/health", "/ready"} | {f"/docs{path}" for path in DOCS}
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "x"}]}

@@ -31,7 +31,7 @@ def test_everything_that_the_page_asks_for_is_served_with_its_type(http: httpx2.
         seen.add(path)
         answer = http.get(path)
         assert answer.status_code == 200, path
-        kind = "html" if path == "/" else path.rpartition(".")[2]
+        kind = "html" if path in ("/", "/docs") else path.rpartition(".")[2]
         assert answer.headers["content-type"].startswith(TYPES[kind]), path
         pattern = r'(?:src|href)="([^":#]+)"' if kind == "html" else r'(?:from|import) "(\.[^"]+)"'
         if kind in ("html", "js"):

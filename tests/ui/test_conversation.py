@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from flashsight.core.errors import Overloaded
+from flashsight.core.line import Waiting
 from flashsight.core.types import Box, Finish, PicturePart, TextDelta
 from flashsight.service import Serving
 from tests.server.scripted import USAGE, ScriptedReader, saying
@@ -153,16 +155,36 @@ def test_the_conversation_is_downloaded_with_names_of_pictures_and_no_bytes(
     assert "base64" not in saved + markdown
 
 
-def test_waiting_tells_how_many_requests_wait(page: Page, house: PageHouse):
-    serving = house.readiness.require()
-    house.readiness.open(
-        Serving(chat=serving.chat, plan=dict, snapshot=lambda: {"num_waiting": 3}, about=serving.about)
-    )
-    house.says(2.5, *saying("好"))
+def test_waiting_tells_the_place_in_line_and_about_how_long_it_takes(page: Page, house: PageHouse):
+    serving, places = house.readiness.require(), [3, 1, 0]
+
+    def line() -> list[Waiting]:
+        conversation = house.backend.asked[-1][0]
+        place = places.pop(0) if len(places) > 1 else places[0]
+        asked = {"request_id": conversation.request_id, "salt": conversation.caller.salt}
+        return [Waiting(**asked, position=place, seconds=1.8)] if place else []
+
+    house.readiness.open(Serving(chat=serving.chat, plan=dict, snapshot=dict, line=line, about=serving.about))
+    house.says(6.0, *saying("好"))
     page.click("#ask")
-    expect(page.locator("#phase")).to_contain_text("3 个请求在排队")
+    phase = page.locator("#phase")
+    expect(phase).to_contain_text("排队第 3 位，约 2 秒")
+    expect(phase).to_contain_text("排队第 1 位，约 2 秒")
+    expect(phase).not_to_contain_text("排队")
+    expect(phase).to_contain_text("等待第一个词")
     expect(page.locator("#answer")).to_have_text("好")
-    expect(page.locator("#phase")).not_to_contain_text("排队 3")
+
+
+def test_what_went_wrong_is_still_there_after_a_reload(page: Page, house: PageHouse):
+    house.says(Overloaded("64 requests are waiting, the limit is 64; try again in about 12 s", retry_after_seconds=12))
+    ask(page, "忙吗？")
+    expect(page.locator("#trouble")).to_contain_text("现在太忙")
+    page.reload()
+    expect(page.locator("#trouble")).to_contain_text("已有 64 个请求在等待，上限是 64；约 12 秒后重试。")
+    house.says(*saying("好"))
+    page.click("#retry")
+    expect(page.locator("#answer")).to_have_text("好")
+    expect(page.locator("#trouble")).to_be_hidden()
 
 
 def test_a_picture_is_named_by_its_address_where_the_server_fetches(visit: Visit, house: PageHouse):
@@ -187,7 +209,7 @@ def test_a_picture_is_named_by_its_address_where_the_server_fetches(visit: Visit
     page.route("**/v1/images/estimate", lambda route: route.fulfill(status=400, json=refusal))
     page.fill("#url", "https://example.com/b.png")
     page.keyboard.press("Enter")
-    expect(page.locator("#trouble")).to_contain_text("不能从网址取图片")
+    expect(page.locator("#picture-trouble")).to_contain_text("不能从网址取图片")
     expect(page.locator("#url")).to_have_value("https://example.com/b.png")
 
 

@@ -135,11 +135,11 @@ def test_the_keyboard_alone_reaches_everything_in_reading_order(page: Page):
     name = "(e => e.id || e.getAttribute('aria-label') || e.textContent)(document.activeElement)"
     page.focus("#fresh")
     order = [page.evaluate(name)]
-    for _ in range(27):
+    for _ in range(28):
         page.keyboard.press("Tab")
         order.append(page.evaluate(name))
     assert order == [
-        *("fresh", "language", "light", "open-keys", "open-settings", "drop"),
+        *("fresh", "api", "language", "light", "open-keys", "open-settings", "drop"),
         *("移除 a.png", "前移 b.png", "移除 b.png"),
         *("question", "工单", "作业", "巡检", "商品", "安全", "界面", "对比", "审核", "example", "ask"),
         *("clear-turns", "请描述这张图片的内容", "改写：请描述这张图片的内容"),

@@ -95,13 +95,15 @@ def test_asking_at_once_waits_for_pictures_that_are_still_being_read(page: Page,
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"%PDF-1.7 ..."])
 def test_a_file_that_is_no_picture_is_named_with_what_would_be_one(page: Page, content: bytes):
     page.set_input_files("#file", [file("notes.png", content)])
-    trouble = page.locator("#trouble")
+    trouble = page.locator("#picture-trouble")
     expect(trouble).to_contain_text("读不出图片")
     expect(trouble).to_contain_text("notes.png")
     expect(trouble).to_contain_text("WebP")
     expect(page.locator("#pictures li")).to_have_count(0)
     page.click("#language")
     expect(trouble).to_contain_text("No picture could be read")
+    choose(page, file())
+    expect(trouble).to_be_hidden()
 
 
 def test_a_heic_picture_is_sent_though_the_browser_cannot_show_it(page: Page):

@@ -68,11 +68,12 @@ def build_app(
     presets: the scenes that requests may name; None: there are none.
     """
     app = FastAPI(title="FlashSight", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
-    add_operations(app, readiness, metrics)
-    add_queue(app, readiness)
-    add_presets(app, presets or {})
+    # In this order the document lists them.
     _add_questions(app, readiness, presets or {})
     add_files(app, readiness)
+    add_presets(app, presets or {})
+    add_operations(app, readiness, metrics)
+    add_queue(app, readiness)
     files = {**read_page(DOCS_FOLDER, at="/docs"), **(read_page(page) if page is not None else {})}
     for path, file in files.items():
         app.router.add_route(path, page_endpoint(file), methods=["GET"], include_in_schema=False)

@@ -2,6 +2,7 @@
 import { hideBoxes, showBoxes } from "./boxes.js";
 import { keep, kept } from "./keep.js";
 import { Writer } from "./markdown.js";
+import { surenessOf } from "./sureness.js";
 import { tableOf, valueOf } from "./table.js";
 import { words } from "./words.js";
 
@@ -44,10 +45,11 @@ export function startAnswer({ thinks }) {
   bringIntoView();
 }
 
-/** Says, while the first token is awaited, that so many requests are waiting on the server. */
-export function sayQueue(num) {
+/** Says, while the first token is awaited, where in line the request stands; nothing once it has room. */
+export function sayQueue(place) {
   const queue = element("queue");
-  if (queue) queue.textContent = num ? ` · ${words("phase.queue", { n: num })}` : "";
+  const isWaiting = Boolean(place?.position);
+  if (queue) queue.textContent = isWaiting ? ` · ${words("phase.queue", { n: place.position, seconds: Math.ceil(place.estimated_ms / 1000) })}` : "";
 }
 
 /** On a phone the answer stands below the question; whoever asks wants to see it. */
@@ -100,6 +102,7 @@ export function showNothing() {
   element("reasoning-text").textContent = "";
   hideTrouble();
   element("phase").textContent = "";
+  element("sure").textContent = "";
   element("waterfall").replaceChildren();
 }
 
@@ -112,6 +115,7 @@ export function finishAnswer(turn, pictures) {
   else element("reasoning").hidden = true;
   element("phase").replaceChildren(...phaseOf(turn));
   drawWaterfall(turn.timings);
+  saySureness(turn);
   writer.draw();
   shown = { turn, pictures };
   dress(shown);
@@ -152,7 +156,7 @@ function costOf({ usage, timings, rate, pictures, tiles }) {
   const parts = [];
   for (const stage of STAGES) {
     const value = timings?.[`${stage}_ms`];
-    if (value >= 0.05) parts.push(stageOf(stage, value));
+    if (value >= (stage === "queued" ? 1 : 0.05)) parts.push(stageOf(stage, value));
   }
   if (timings?.first_token_ms) parts.push(words("phase.first", { ms: ms(timings.first_token_ms) }));
   if (rate) parts.push(words("phase.rate", { rate: Math.round(rate) }));
@@ -161,6 +165,13 @@ function costOf({ usage, timings, rate, pictures, tiles }) {
   if (tiles) parts.push(tiles.some((num) => num > 0) ? words("phase.tiles", { n: tiles.join(" + ") }) : words("phase.tiles.none"));
   parts.push(words("phase.tokens", { prompt: usage.prompt_tokens, answer: usage.completion_tokens }));
   return parts;
+}
+
+/** How sure the model was stands beside the answer's head, how fast it was under its text. */
+function saySureness(turn) {
+  const sure = surenessOf(turn);
+  element("sure").textContent = sure ? words(sure.word ? "sure.least" : "sure", sure) : "";
+  element("sure").title = sure ? words("sure.what") : "";
 }
 
 /** A stage's time, underlined in the colour that it has in the waterfall. */

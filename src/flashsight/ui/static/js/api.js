@@ -40,19 +40,19 @@ async function refusalOf(response) {
   return new ApiError(response.status, body.error);
 }
 
-/** Uploads a picture and returns what the server says of it; rejects when it does not take it. Tells the share sent. */
-export function sendFile(file, name, { key, signal, onPercent }) {
+/** Uploads a picture and returns what the server says of it; rejects with an ApiError. Tells the share that is sent. */
+export function sendFile(file, name, { key, signal, onShare }) {
   // fetch cannot tell how much has been sent.
   const request = new XMLHttpRequest();
   const form = new FormData();
   form.append("purpose", "vision");
   form.append("file", file, name);
   return new Promise((resolve, reject) => {
-    const fail = () => reject(new ApiError(request.status));
+    const fail = () => reject(new ApiError(request.status, request.response?.error));
     request.open("POST", "v1/files");
     for (const [field, value] of Object.entries(headersOf(key))) request.setRequestHeader(field, value);
     request.responseType = "json";
-    request.upload.onprogress = (event) => onPercent(Math.floor((100 * event.loaded) / Math.max(1, event.total)));
+    request.upload.onprogress = (event) => onShare(event.loaded / Math.max(1, event.total));
     request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : fail());
     request.onerror = request.onabort = fail;
     signal.addEventListener("abort", () => request.abort(), { once: true });
@@ -83,14 +83,10 @@ export async function lookAt(url, { key }) {
   return response.json();
 }
 
-/** How many requests wait on the server; 0 where it does not tell. */
-export async function numWaiting({ key, signal }) {
-  try {
-    const response = await fetch("metrics", { cache: "no-store", headers: headersOf(key), signal });
-    return Number(/^flashsight_engine_num_waiting (\S+)/m.exec(await response.text())?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
+/** Where a request stands in line: {position, estimated_ms}, both null once it has room; null where nobody tells. */
+export async function placeInLine(requestId, { key, signal }) {
+  const response = await fetch(`v1/queue?request=${requestId}`, { cache: "no-store", headers: headersOf(key), signal }).catch(() => null);
+  return response?.ok ? response.json() : null;
 }
 
 /** Lets the server forget an uploaded picture; whether it does is of no consequence here. */
@@ -98,12 +94,15 @@ export function forgetFile(id, { key }) {
   fetch(`v1/files/${id}`, { method: "DELETE", headers: headersOf(key) }).catch(() => {});
 }
 
-/** Yields each event of the answer; throws ApiError. Ending the loop or aborting the signal cancels on the server. */
-export async function* ask(body, { key, signal }) {
+/**
+ * Yields each event of the answer; throws ApiError. Ending the loop or aborting the signal cancels on the server.
+ * The request can be found in line by requestId while it runs.
+ */
+export async function* ask(body, { key, signal, requestId }) {
   const response = await fetch("v1/chat/completions", {
     method: "POST",
-    headers: { "content-type": "application/json", ...headersOf(key) },
-    body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+    headers: { "content-type": "application/json", "x-request-id": requestId, ...headersOf(key) },
+    body: JSON.stringify({ ...body, logprobs: true, stream: true, stream_options: { include_usage: true } }),
     signal,
   });
   if (!response.ok) throw await refusalOf(response);

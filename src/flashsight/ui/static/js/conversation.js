@@ -1,5 +1,6 @@
 // The turns of this conversation: what was asked, what came back. Kept in this browser only, pictures by their names and
 // the server's file ids. Touches the history list.
+import { ApiError } from "./api.js";
 import { keep, kept } from "./keep.js";
 import { referenceOf } from "./upload.js";
 import { words } from "./words.js";
@@ -11,7 +12,7 @@ let edit = () => {};
 
 /** A new turn, shown from now on. error is an ApiError or null. */
 export function addTurn(question, pictures) {
-  const turn = { question, pictures, text: "", reasoning: "", usage: null, timings: null, finish: null, error: null };
+  const turn = { question, pictures, text: "", reasoning: "", usage: null, timings: null, finish: null, error: null, sure: null };
   turns.push(turn);
   showTurn(turn);
   return turn;
@@ -49,6 +50,7 @@ export function clearTurns() {
 export function keepTurns() {
   const written = turns.map(({ error, pictures, ...turn }) => ({
     ...turn,
+    error: error && { status: error.status, code: error.code, param: error.param, message: error.message },
     pictures: pictures.map(({ id, name, width, height, bytes, upload }) => ({ id, name, width, height, bytes, fileId: upload?.fileId ?? null })),
   }));
   keep("turns", written.length ? JSON.stringify(written) : null);
@@ -60,7 +62,7 @@ export function restoreTurns(bringBack) {
   const whole = (stub) => pictures.get(stub.id) ?? pictures.set(stub.id, bringBack(stub)).get(stub.id);
   try {
     const written = JSON.parse(kept("turns") ?? "[]");
-    turns.push(...written.map((turn) => ({ ...turn, question: String(turn.question), text: String(turn.text), error: null, pictures: turn.pictures.map(whole) })));
+    turns.push(...written.map((turn) => ({ ...turn, question: String(turn.question), text: String(turn.text), error: turn.error && new ApiError(turn.error.status, turn.error), pictures: turn.pictures.map(whole) })));
   } catch {
     // Another version's, or damaged: begin with nothing.
     turns.length = 0;

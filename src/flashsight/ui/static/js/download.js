@@ -1,4 +1,5 @@
 // The conversation as a file to keep: Markdown to read, JSON to work with. Pictures are named, never included.
+import { surenessOf } from "./sureness.js";
 
 const pictureOf = ({ name, width, height, bytes }) => ({ name, width, height, bytes });
 
@@ -15,8 +16,8 @@ export function asMarkdown(turns, { model, words }) {
 
 /** For programs. */
 export function asJson(turns, { model }) {
-  const told = turns.map(({ question, pictures, text, reasoning, boxes, finish, usage, timings }) => ({
-    question, pictures: pictures.map(pictureOf), answer: text, reasoning: reasoning || null, boxes: boxes ?? [], finish_reason: finish, usage, timings,
+  const told = turns.map(({ question, pictures, text, reasoning, boxes, finish, usage, timings, sure }) => ({
+    question, pictures: pictures.map(pictureOf), answer: text, reasoning: reasoning || null, boxes: boxes ?? [], finish_reason: finish, usage, timings, sureness: surenessOf({ sure, text }),
   }));
   return `${JSON.stringify({ model, saved_at: new Date().toISOString(), turns: told }, null, 2)}\n`;
 }

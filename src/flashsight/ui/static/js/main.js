@@ -1,6 +1,6 @@
 // Wires the columns together: a question becomes a request, its events become the answer.
 import { addReasoning, addText, connectAnswer, finishAnswer, hideTrouble, sayQueue, showNothing, showTrouble, showTurnWhole, startAnswer } from "./answer.js";
-import { ApiError, ask, numWaiting, servedModel } from "./api.js";
+import { ApiError, ask, placeInLine, servedModel } from "./api.js";
 import { connectBoxes } from "./boxes.js";
 import { asCurl, asJavaScript, asPython } from "./code.js";
 import { addTurn, allTurns, clearTurns, connectConversation, isLast, keepTurns, messagesFor, pictureAt, picturesOf, redrawConversation, restoreTurns, showTurn, shownTurn, takeBack } from "./conversation.js";
@@ -9,11 +9,12 @@ import { asJson, asMarkdown, save } from "./download.js";
 import { currentKey, keep, kept } from "./keep.js";
 import { connectKeys } from "./keys.js";
 import { connectMenus } from "./menus.js";
-import { addFiles, bringBack, clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures, showAgain } from "./pictures.js";
+import { addFiles, bringBack, clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures, sendMissing, showAgain } from "./pictures.js";
 import { troubleOf } from "./refusals.js";
 import { connectScenes, currentScene, leaveScene, lentBy, loadScenes, redrawScenes } from "./scenes.js";
 import { connectSettings, currentSettings, openSettings } from "./settings.js";
 import { lookNow, redrawStatus, watchStatus } from "./status.js";
+import { learn, nothingKnown } from "./sureness.js";
 import { forgetUploads, uploadsDone } from "./upload.js";
 import { applyLanguage, words } from "./words.js";
 
@@ -51,7 +52,7 @@ async function send(turn, signal) {
 async function receive(turn, signal) {
   model ??= await servedModel({ key: currentKey(), signal });
   let first = null;
-  for await (const event of ask(bodyFor(turn), { key: currentKey(), signal })) {
+  for await (const event of ask(bodyFor(turn), { key: currentKey(), signal, requestId: turn.requestId })) {
     const choice = event.choices[0];
     const delta = choice?.delta ?? {};
     if (first === null && (delta.content || delta.reasoning_content)) first = performance.now();
@@ -63,6 +64,7 @@ async function receive(turn, signal) {
       turn.text += delta.content;
       addText(delta.content);
     }
+    if (choice?.logprobs) learn(turn.sure, choice.logprobs.content);
     if (delta.boxes) turn.boxes = delta.boxes;
     if (choice?.finish_reason) turn.finish = choice.finish_reason;
     if (event.usage) take(turn, event, performance.now() - first);
@@ -77,21 +79,23 @@ function take(turn, { usage, timings, image_tiles }, elapsed) {
   if (usage.completion_tokens > 1 && elapsed > 100) turn.rate = ((usage.completion_tokens - 1) * 1000) / elapsed;
 }
 
-/** While the first token is awaited: how many requests wait on the server, each second. */
+/** While the first token is awaited: its place in line on the server, each second. */
 async function watchQueue(turn, signal) {
   const isWaiting = () => !signal.aborted && !turn.text && !turn.reasoning && !turn.finish && !turn.error;
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     if (!isWaiting()) return;
-    const num = await numWaiting({ key: currentKey(), signal });
+    const place = await placeInLine(turn.requestId, { key: currentKey(), signal });
     if (!isWaiting()) return;
-    sayQueue(num);
+    sayQueue(place);
   }
 }
 
 async function askTurn(question, pictures, scene) {
   const turn = addTurn(question, pictures);
   turn.scene = scene;
+  turn.sure = nothingKnown();
+  turn.requestId = `page-${[...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   trouble(null);
   markRefused(null);
   startAnswer({ thinks: currentSettings().thinking });
@@ -266,10 +270,7 @@ connectBoxes();
 element("question").value = kept("draft") ?? element("question").value;
 applyLanguage();
 connectSettings({ onLanguage: redraw, onNewKey: () => { loadScenes(); if (shownTurn()?.error?.status === 401) retry(); } });
-connectPictures({
-  onTrouble: (head, reason, values) => trouble(() => ({ head: words(head), reason: words(reason, values) })),
-  onRefusal: (error) => trouble(() => troubleOf(error)),
-});
+connectPictures();
 connectConversation({ onChoose: (turn) => { if (!running) show(turn); }, onEdit: edit });
 connectScenes({
   onFill: write,
@@ -281,5 +282,5 @@ connectScenes({
 connectMenus();
 connectButtons();
 connectKeys({ onAsk: submit, onStop: () => running?.abort() });
-watchStatus();
+watchStatus({ onReady: sendMissing });
 comeBack();

@@ -1,15 +1,15 @@
 // The left column: pictures come in by drop, paste or choice, in order, and each says how far its upload is.
 import { fileContent, lookAt } from "./api.js";
 import { currentKey } from "./keep.js";
+import { troubleOf } from "./refusals.js";
 import { sizeText } from "./sizes.js";
-import { countAsUploaded, endUpload, upload } from "./upload.js";
+import { countAsUploaded, endUpload, isStillThere, upload } from "./upload.js";
 import { words } from "./words.js";
 
 const pictures = [];
 let nextId = 1;
 let reading = Promise.resolve();
-let onTrouble;
-let onRefusal;
+let describeTrouble = null;
 let refusedId = null;
 const element = (id) => document.getElementById(id);
 
@@ -33,10 +33,8 @@ export function markRefused(id) {
   draw();
 }
 
-/** Connects the ways in; calls onTrouble(head, reason, values) with names of words, onRefusal(error) with the server's. */
-export function connectPictures(options) {
-  onTrouble = options.onTrouble;
-  onRefusal = options.onRefusal;
+/** Connects the ways in. */
+export function connectPictures() {
   const file = element("file");
   element("drop").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
@@ -90,6 +88,7 @@ function sayDrop(name) {
 
 function addAfterOthers(add) {
   sayDrop("drop.reading");
+  trouble(null);
   const before = reading;
   reading = (async () => {
     await before;
@@ -107,12 +106,34 @@ export const addFiles = (files) => addAfterOthers(async () => {
 async function addFile(file) {
   const picture = await pictureOf(file, { id: nextId });
   if (!picture) {
-    onTrouble("local.unreadable_file", "local.unreadable_file.fix", { name: file.name });
+    trouble(() => ({ head: words("local.unreadable_file"), reason: words("local.unreadable_file.fix", { name: file.name }) }));
     return;
   }
   nextId++;
   pictures.push(picture);
-  upload(picture, file, sayProgress);
+  upload(picture, sayProgress);
+}
+
+/** Says under the way in why something did not come in, now and after a change of language; null: nothing went wrong. */
+function trouble(describe) {
+  describeTrouble = describe;
+  sayWhy(element("picture-trouble"), describe?.());
+}
+
+function sayWhy(why, told) {
+  why.hidden = !told;
+  if (!told) return;
+  const head = document.createElement("strong");
+  head.textContent = told.head;
+  why.replaceChildren(head, ` ${told.reason}`);
+}
+
+/** The server answers again, maybe a new one: pictures that it does not have are sent once more. */
+export async function sendMissing() {
+  for (const picture of [...pictures]) {
+    const isSettled = !["sending", "encoding", "refused"].includes(picture.upload.state);
+    if (picture.file && isSettled && !(await isStillThere(picture))) upload(picture, sayProgress);
+  }
 }
 
 /** The file as a picture, or null. A browser cannot show every kind that the server reads (HEIC). */
@@ -124,7 +145,7 @@ async function pictureOf(file, { id, name = file.name || `picture-${id}.png` }) 
     URL.revokeObjectURL(shown);
     return null;
   }
-  return dressed({ id, name, url, shown, bytes: file.size, ...size });
+  return dressed({ id, name, file, url, shown, bytes: file.size, ...size });
 }
 
 /** Gives a picture what it looks like in the list. */
@@ -132,6 +153,9 @@ function dressed(picture) {
   picture.figure = figureOf(picture);
   picture.progress = document.createElement("span");
   picture.progress.className = "progress";
+  picture.why = document.createElement("p");
+  picture.why.className = "why";
+  picture.why.setAttribute("role", "alert");
   return picture;
 }
 
@@ -145,7 +169,7 @@ async function addAddress(url) {
     pictures.push(picture);
     element("by-url").reset();
   } catch (error) {
-    onRefusal(error);
+    trouble(() => troubleOf(error));
   }
 }
 
@@ -162,7 +186,9 @@ export const showAgain = (earlier) => addAfterOthers(async () => {
   for (const picture of earlier) {
     const content = picture.upload.fileId && (await fileContent(picture.upload.fileId, { key: currentKey() }));
     const found = content && (await pictureOf(content, picture));
-    if (found) pictures.push(Object.assign(picture, found));
+    if (!found) continue;
+    pictures.push(Object.assign(picture, found));
+    await isStillThere(picture);
   }
 });
 
@@ -204,10 +230,11 @@ function figureOf(picture) {
   return figure;
 }
 
-/** Changes one word in place: a redrawn row would take the keyboard's place from whoever stands in it. */
-function sayProgress({ progress, upload: { state, percent } }) {
+/** Changes words in place: a redrawn row would take the keyboard's place from whoever stands in it. */
+function sayProgress({ progress, why, bytes, upload: { state, share, error } }) {
   progress.dataset.state = state;
-  progress.textContent = state === "none" ? "" : `${words(`upload.${state}`, { percent })} · `;
+  progress.textContent = state === "none" ? "" : words(`upload.${state}`, { done: sizeText(bytes * share), total: sizeText(bytes) });
+  sayWhy(why, state === "refused" ? troubleOf(error) : null);
 }
 
 function draw() {
@@ -216,10 +243,11 @@ function draw() {
   element("pictures").classList.toggle("many", pictures.length > 1);
   element("drop").classList.toggle("low", pictures.length > 0);
   sayDrop(null);
+  sayWhy(element("picture-trouble"), describeTrouble?.());
 }
 
 function rowOf(picture, index) {
-  const { name, width, height, bytes, figure, progress } = picture;
+  const { name, width, height, bytes, figure, progress, why } = picture;
   const row = document.createElement("li");
   row.className = "picture";
   row.classList.toggle("refused", picture.id === refusedId);
@@ -227,9 +255,9 @@ function rowOf(picture, index) {
   line.className = "line";
   const size = width ? words("picture.size", { w: width, h: height, size: sizeText(bytes) }) : sizeText(bytes);
   line.append(captionOf(name, size, index, progress));
-  if (index > 0) line.append(button("↑", words("earlier", { name }), () => move(index)));
+  if (index > 0) line.append(button("←", words("earlier", { name }), () => move(index)));
   line.append(button("×", words("remove", { name }), () => remove(picture)));
-  row.append(figure, line);
+  row.append(figure, line, why);
   return row;
 }
 
@@ -242,7 +270,10 @@ function captionOf(name, size, index, progress) {
   first.textContent = pictures.length > 1 ? `${index + 1} · ${name}` : name;
   const second = document.createElement("span");
   second.className = "size";
-  second.append(progress, size);
+  const rest = document.createElement("span");
+  rest.className = "rest";
+  rest.textContent = size;
+  second.append(progress, rest);
   caption.append(first, second);
   return caption;
 }

@@ -3,6 +3,8 @@ import { health } from "./api.js";
 import { hasWords, words } from "./words.js";
 
 let last;
+let wasMissing = false;
+let tellReady = () => {};
 
 /** A phase of loading in the person's language; one that the page does not know is shown as the server says it. */
 function phaseText(phase) {
@@ -35,10 +37,17 @@ export async function lookNow() {
   last = await health();
   document.getElementById("by-url").hidden = !last?.fetches;
   redrawStatus();
+  const isBack = wasMissing && last?.model_ready;
+  wasMissing = !last?.model_ready;
+  if (isBack) tellReady();
 }
 
-/** Looks at once and then for ever: every second while something is missing, every five when all is well. */
-export async function watchStatus() {
+/**
+ * Looks at once and then for ever: every second while something is missing, every five when all is well. Calls onReady when the
+ * server answers questions again, or for the first time after the page was opened too early.
+ */
+export async function watchStatus({ onReady }) {
+  tellReady = onReady;
   for (;;) {
     await lookNow();
     const woken = new AbortController();

@@ -1,6 +1,6 @@
 // Every sentence of the page in English. The server's own sentences are English already, so a refusal needs a head only.
 export default {
-  "tool.fresh": "New chat", "tool.language": "中文，切换到中文", "tool.light": "Light or dark", "tool.settings": "Settings",
+  "tool.fresh": "New chat", "tool.language": "中文，切换到中文", "tool.light": "Light or dark", "tool.settings": "Settings", "tool.api": "API documentation",
   "head.pictures": "Pictures", "head.question": "Question", "head.answer": "Answer", "head.history": "This conversation",
   "drop.title": "Drop, paste or choose pictures", "drop.limits": "JPG, PNG, WebP, GIF, BMP, HEIC", "drop.now": "Let go to add", "drop.reading": "Reading the pictures…",
   "drop.more": "Add another",
@@ -15,7 +15,7 @@ export default {
   "view": "Show as", "view.table": "Table", "view.text": "Text", "table.nothing": "(none)",
   "boxes": "Boxes", "box.on": "Box {n} on {name}",
   "remove": "Remove {name}", "earlier": "Move {name} forward", "picture.size": "{w}×{h} · {size}", "picture.named": "Picture {n}, “{name}”: {head}",
-  "upload.sending": "uploading {percent} %", "upload.encoding": "encoding", "upload.ready": "ready",
+  "upload.sending": "uploaded {done} of {total}", "upload.encoding": "encoding", "upload.ready": "ready", "upload.kept": "received", "upload.refused": "refused",
   "picture.plate": "No preview in this browser; it is sent all the same",
   "set.temperature": "Temperature (0: always the same answer)", "set.length": "Longest answer (tokens)", "set.length.auto": "what the context leaves", "set.thinking": "Think before answering",
   "set.key": "API key (only if the server asks)", "set.close": "Done", "set.forget": "Forget what this browser keeps",
@@ -27,7 +27,8 @@ export default {
   "phase.stopped": "Stopped", "phase.stopped.empty": "Stopped before anything arrived", "phase.length": "Longest answer reached, cut here",
   "phase.first": "first token {ms} ms", "phase.rate": "{rate} tokens/s",
   "phase.queued": "queued {ms}", "phase.decode": "decode {ms}", "phase.encode": "encode {ms}", "phase.prefill": "prefill {ms}",
-  "phase.cached.device": "picture cached: device", "phase.cached.host": "picture cached: host", "phase.cached.disk": "picture cached: disk", "phase.queue": "{n} requests waiting", "phase.tokens": "{prompt} + {answer} tokens",
+  "phase.cached.device": "picture cached: device", "phase.cached.host": "picture cached: host", "phase.cached.disk": "picture cached: disk", "phase.queue": "number {n} in line, about {seconds} s", "phase.tokens": "{prompt} + {answer} tokens",
+  "sure": "sure {mean} %", "sure.least": "sure {mean} %, least of “{word}” ({least} %)", "sure.what": "The mean of the probabilities that the model gave the answer's tokens; not how often it is right",
   "reasoning": "Thinking ({n} characters)", "reasoning.waiting": "Thinking",
 
   "local.empty_question": "Write a question first.", "local.unreadable_file": "No picture could be read from this file",

@@ -1,6 +1,6 @@
 // Every sentence of the page in Chinese. "reason.CODE.N" stands for a sentence of the server with N numbers.
 export default {
-  "tool.fresh": "新对话", "tool.language": "EN, switch to English", "tool.light": "切换明暗", "tool.settings": "设置",
+  "tool.fresh": "新对话", "tool.language": "EN, switch to English", "tool.light": "切换明暗", "tool.settings": "设置", "tool.api": "API 文档",
   "head.pictures": "图片", "head.question": "问题", "head.answer": "回答", "head.history": "这次对话",
   "drop.title": "拖入、粘贴或选择图片", "drop.limits": "JPG、PNG、WebP、GIF、BMP、HEIC", "drop.now": "松开即可放入", "drop.reading": "正在读取图片…",
   "drop.more": "再加一张",
@@ -15,7 +15,7 @@ export default {
   "view": "显示为", "view.table": "表格", "view.text": "原文", "table.nothing": "（空）",
   "boxes": "方框", "box.on": "方框 {n}，在 {name} 上",
   "remove": "移除 {name}", "earlier": "前移 {name}", "picture.size": "{w}×{h} · {size}", "picture.named": "第 {n} 张图片“{name}”：{head}",
-  "upload.sending": "上传 {percent} %", "upload.encoding": "正在编码", "upload.ready": "已就绪",
+  "upload.sending": "已上传 {done}，共 {total}", "upload.encoding": "正在编码", "upload.ready": "已就绪", "upload.kept": "已收到", "upload.refused": "被拒绝",
   "picture.plate": "浏览器无法预览，仍会发送",
   "set.temperature": "温度（0 为确定的回答）", "set.length": "最长回答（词元）", "set.length.auto": "由上下文决定", "set.thinking": "先思考再回答",
   "set.key": "API 密钥（仅当服务要求）", "set.close": "好", "set.forget": "清除本机保存的内容",
@@ -27,7 +27,8 @@ export default {
   "phase.stopped": "已停止", "phase.stopped.empty": "已停止，还没有收到内容", "phase.length": "到达最长回答，已截断",
   "phase.first": "首词 {ms} 毫秒", "phase.rate": "{rate} 词元/秒",
   "phase.queued": "排队 {ms}", "phase.decode": "解码 {ms}", "phase.encode": "编码 {ms}", "phase.prefill": "预填 {ms}",
-  "phase.cached.device": "图片缓存：设备", "phase.cached.host": "图片缓存：内存", "phase.cached.disk": "图片缓存：磁盘", "phase.queue": "{n} 个请求在排队", "phase.tokens": "{prompt} + {answer} 词元",
+  "phase.cached.device": "图片缓存：设备", "phase.cached.host": "图片缓存：内存", "phase.cached.disk": "图片缓存：磁盘", "phase.queue": "排队第 {n} 位，约 {seconds} 秒", "phase.tokens": "{prompt} + {answer} 词元",
+  "sure": "把握 {mean} %", "sure.least": "把握 {mean} %，最没把握的是“{word}”（{least} %）", "sure.what": "模型给回答各个词元的概率的平均；不等于正确率",
   "reasoning": "思考过程（{n} 字）", "reasoning.waiting": "思考过程",
 
   "local.empty_question": "先写一个问题。", "local.unreadable_file": "这个文件读不出图片",
