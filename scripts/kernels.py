@@ -148,8 +148,8 @@ def steps() -> None:
         model, backend, CudaRecorder(DEVICE), max_sequences=64, step_tokens=2048, num_blocks=cache.k.shape[1]
     )
     before = torch.cuda.mem_get_info()[0]
-    while graphs.record_next():
-        pass
+    while graphs.has_more:
+        graphs.record_next()
     print(f"{graphs.num_recorded} steps recorded in {(before - torch.cuda.mem_get_info()[0]) >> 20} MiB", flush=True)
     with torch.inference_mode():
         for num, past, new in STEPS + LONG_STEPS[:1]:

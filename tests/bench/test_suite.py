@@ -14,7 +14,7 @@ from flashsight.bench.process import started_service
 from flashsight.bench.soak import soak
 from flashsight.bench.suite import CASES, MARKS, Outcome, run_suite
 from flashsight.bench.timeline import timeline
-from flashsight.bench.verdict import agreements, beside_marks, reaches, side_by_side
+from flashsight.bench.verdict import about_steps, agreements, beside_marks, reaches, side_by_side
 from flashsight.bench.wire import Wire
 from flashsight.core.errors import RequestError
 from flashsight.engine.trace import Event
@@ -23,11 +23,19 @@ SMALL = [replace(case, num_clients=min(2, case.num_clients), rounds=1) for case 
 MODEL = "glm-4.6v-flash-web"
 
 
-async def test_the_whole_table_and_an_overload_run_on_a_small_server(tiny_checkpoint: Path) -> None:
+async def test_the_whole_table_and_an_overload_run_on_a_small_server(tiny_checkpoint: Path, tmp_path: Path) -> None:
     flags = ["--model-path", str(tiny_checkpoint), "--dtype", "float32", "--max-side", "112", "--max-waiting", "8"]
-    async with started_service([*flags, "--max-sequences", "4"]) as service, Wire(service.url, model=MODEL) as wire:
-        outcome = await run_suite(wire, system="here", seed=3, cases=SMALL, num_tokens=3)
-        soaked = await soak(wire, num_requests=30, num_clients=20, size=112, num_tokens=4, seed=9)
+    kept: list[int] = []
+    log_file = tmp_path / "serve.log"
+    service = started_service([*flags, "--max-sequences", "4"], log_file=log_file)
+    async with service as started, Wire(started.url, model=MODEL) as wire:
+        outcome = await run_suite(
+            wire, system="here", seed=3, cases=SMALL, num_tokens=3, keep=lambda known: kept.append(len(known.rows))
+        )
+        soaked = await soak(wire, num_requests=30, num_clients=20, size=112, num_tokens=4, seed=9, quick_seconds=9)
+    assert kept == list(range(1, len(CASES) + 1)), "each row is kept when it is there"
+    assert "ready" in log_file.read_text()
+    assert "0 of them launched ahead, on torch kernels with 0 forms recorded" in about_steps(outcome)
     assert set(outcome.rows) == {case.name for case in CASES}
     for case in SMALL:
         row = outcome.rows[case.name]
@@ -39,6 +47,18 @@ async def test_the_whole_table_and_an_overload_run_on_a_small_server(tiny_checkp
     assert soaked.is_sound, soaked.failures
     assert soaked.after["blocks_used"] == soaked.before["blocks_used"] == 0
     assert soaked.after["process_bytes"] > 0
+
+
+async def test_a_load_of_which_nothing_is_answered_is_noted_and_the_others_go_on(tiny_checkpoint: Path) -> None:
+    flags = ["--model-path", str(tiny_checkpoint), "--dtype", "float32", "--max-side", "112", "--max-pixels", "20000"]
+    too_large = replace(SMALL[0], name="too large", size=512)
+    small = replace(SMALL[0], name="small", size=112)
+    async with started_service(flags) as service, Wire(service.url, model=MODEL) as wire:
+        outcome = await run_suite(wire, system="here", seed=3, cases=[too_large, small], num_tokens=3)
+    assert list(outcome.rows) == ["small"]
+    assert list(outcome.failures) == ["too large"]
+    assert "pixels" in outcome.failures["too large"]
+    assert Outcome.read(json.dumps(outcome.as_dict())) == outcome
 
 
 def row_of(name: str, value: float) -> Row:
@@ -92,6 +112,17 @@ def test_two_runs_are_compared_figure_by_figure() -> None:
     assert [row.change for row in rows] == pytest.approx([0.05] * len(MARKS))
     assert "| 20 | 21 | +5.0% | no |" in side_by_side(rows, within=0.04)
     assert "| no |" not in side_by_side(rows, within=0.051)
+
+
+def test_a_run_says_how_the_engine_ran_its_steps() -> None:
+    engine = {"steps_total": 100, "steps_ahead_total": 90, "kernels_in_use": 1, "forms_recorded": 30}
+    gaps = {"gaps_total": 50, "gap_microseconds_total": 1000}
+    said = about_steps(replace(outcome_of(1.0), about={"engine": engine | gaps}))
+    assert said == (
+        "100 steps, 90 of them launched ahead, on kernels of its own with 30 forms recorded, the device idle for 20 us "
+        "between two"
+    )
+    assert about_steps(outcome_of(1.0)) == ""
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": {"a": {"x": 1}}}'])

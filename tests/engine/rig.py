@@ -167,6 +167,7 @@ def _takeover(model: Glm4v, cache: KVCache, limits: Limits) -> Takeover:
         CudaRecorder(model.device),
         max_sequences=limits.max_sequences,
         step_tokens=limits.step_tokens,
+        most_patches=limits.encode_patches,
         pictures=KernelPictures(),
     )
 

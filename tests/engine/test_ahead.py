@@ -1,31 +1,299 @@
-"""Where kernels run on after they are launched, what was published goes out behind the next launch: all of it, once."""
+"""Where kernels run on by themselves a step is followed by the next before its tokens are read: no answer changes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence as Line
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.engine.rig import LONG_TEXT, PICTURE, TEXT, MakeRig
-from tests.support.prompts import model_input
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.engine.house import ENDLESS, House
+from tests.engine.rig import LONG_TEXT, PICTURE, TEXT, Gate, MakeRig, begin, until, walk_away
+from tests.support.prompts import Prompt, model_input
 
-from flashsight.core.types import TokenSampling
+from flashsight.core.types import TokenLogprob, TokenSampling
+from flashsight.engine.ahead import Following, may_run_ahead
+from flashsight.engine.plan import Chunk, Plan
 from flashsight.engine.runner import Runner
+from flashsight.engine.sequence import Phase, SequenceId
+
+PROMPTS = [TEXT, LONG_TEXT, PICTURE, Prompt(([42],)), Prompt((list(range(60, 90)),))]
+SAMPLINGS = [
+    TokenSampling(max_tokens=9),
+    TokenSampling(max_tokens=17, temperature=0.8, seed=3),
+    TokenSampling(max_tokens=7),
+    TokenSampling(max_tokens=24),
+    TokenSampling(max_tokens=12, temperature=1.3, seed=9),
+]
 
 
-async def test_answers_are_the_same_and_gaps_are_counted(
-    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch
+class AheadHouse(House):
+    """Computes the step after one before it commits that one, as a device does that is never waited for."""
+
+    def __init__(self, **limits: Any) -> None:
+        super().__init__(**limits)
+        self.flight: tuple[Plan, dict[SequenceId, int]] | None = None
+        self.num_ahead = self.num_wasted = 0
+
+    def advance(self, leaves: int | None = None) -> None:
+        """One round; `leaves` goes away while two steps are under way."""
+        plan, tokens = self.flight or self._run(self.scheduler.plan())
+        following = self.scheduler.plan_after(plan)
+        self.flight = None if following is None else self._run_behind(following, tokens)
+        self.scheduler.check()
+        if leaves is not None:
+            self.abort(leaves)
+        live = {chunk.sequence.id for chunk in plan.chunks if chunk.sequence.phase is not Phase.FINISHED}
+        self.num_wasted += len(plan.chunks) - len(live)
+        self.ended += self.scheduler.commit(plan, {key: [token] for key, token in tokens.items()})
+        self.scheduler.check()
+
+    def _run(self, plan: Plan) -> tuple[Plan, dict[SequenceId, int]]:
+        self.plans.append(plan)
+        self.now += 1.0
+        self.decoding += plan.decode_requests
+        for chunk in plan.chunks:
+            self._compute(chunk)
+        self._encode(plan)
+        return plan, {c.sequence.id: self._next_tokens(c)[0] for c in plan.chunks if c.samples}
+
+    def _run_behind(self, following: Following, tokens: dict[SequenceId, int]) -> tuple[Plan, dict[SequenceId, int]]:
+        """The scheduler has not seen `tokens`; what runs on the device has."""
+        self.num_ahead += 1
+        plan, found = following.plan, {}
+        self.plans.append(plan)
+        for chunk in plan.chunks:
+            assert chunk.start == len(chunk.sequence), "it goes on from the token that is under way"
+            chunk.sequence.generated.append(tokens[chunk.sequence.id])
+            try:
+                self._compute(Chunk(chunk.sequence, chunk.start, chunk.end, samples=True))
+                found[chunk.sequence.id] = self._next_tokens(chunk)[0]
+            finally:
+                chunk.sequence.generated.pop()
+        return plan, found
+
+
+def finish(house: AheadHouse, leavers: Line[int] = ()) -> None:
+    waiting = list(leavers)
+    for _ in range(3000):
+        if house.scheduler.is_idle and house.flight is None:
+            break
+        leaves = waiting.pop() if waiting and house.flight else None
+        house.advance(leaves if leaves is not None and leaves < len(house.sequences) else None)
+        if house.decoding:
+            house.deliver()
+    assert house.scheduler.is_idle, "somebody starves"
+    assert house.pool.num_used == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from([1, 2, 3, ("p", 6), ("q", 9)]), min_size=1, max_size=9),
+            st.integers(1, 14),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=7,
+    ),
+    st.integers(8, 40),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.lists(st.integers(0, 6), max_size=2),
+)
+def test_every_answer_is_right_and_the_books_balance_whoever_ends_or_leaves_ahead(
+    asked: list[tuple[list[Any], int, bool]], num_blocks: int, max_sequences: int, block_size: int, leavers: list[int]
 ) -> None:
-    prompts = [model_input(prompt, tiny_reference) for prompt in (TEXT, LONG_TEXT, PICTURE)]
-    samplings = [TokenSampling(max_tokens=9), TokenSampling(max_tokens=5), TokenSampling(max_tokens=7)]
-    plain = make_rig()
-    expected = [await plain.tokens(*pair) for pair in zip(prompts, samplings, strict=True)]
-    assert plain.engine.snapshot().total_gaps == 0
+    house = AheadHouse(num_blocks=num_blocks, block_size=block_size, max_sequences=max_sequences, step_tokens=16)
+    for parts, max_tokens, is_endless in asked:
+        if sum(part[1] if isinstance(part, tuple) else 1 for part in parts) < num_blocks * block_size:
+            stops = {"stop_ids": ENDLESS} if is_endless else {}
+            house.add(*parts, max_tokens=max_tokens, **stops)
+    finish(house, leavers)
+    for sequence in house.sequences:
+        if sequence.finish is not None:
+            assert sequence.generated == house.right_answer(sequence)
+
+
+def test_nothing_is_planned_ahead_while_somebody_reads_or_may_come_in() -> None:
+    house = AheadHouse(max_sequences=2, num_blocks=100)
+    house.add(*range(1, 5), max_tokens=20, stop_ids=ENDLESS)
+    house.advance()
+    assert house.flight is not None
+    house.add(*range(1, 50), max_tokens=9, stop_ids=ENDLESS)
+    house.add(*range(5, 9), max_tokens=9, stop_ids=ENDLESS)
+    house.advance()
+    assert house.flight is None, "a newcomer finds room: he comes in before anything else is launched"
+    house.advance()
+    assert house.flight is None, "his prompt takes a second chunk"
+    house.advance()
+    assert house.flight is not None, "the third waits without room, and stops nobody"
+    finish(house)
+
+
+def test_whoever_reaches_the_end_of_his_answer_is_left_out_and_only_a_stop_token_wastes_a_row() -> None:
+    house = AheadHouse(max_sequences=4, num_blocks=100)
+    for length in (3, 5, 9):
+        house.add(*range(1, 4 + length), max_tokens=length, stop_ids=ENDLESS)
+    finish(house)
+    assert house.num_wasted == 0
+    assert house.num_ahead == 8
+    stopped = House(num_blocks=100)
+    first = stopped.add(1, 2, 3, max_tokens=50)
+    stopped.drain()
+    house = AheadHouse(num_blocks=100)
+    house.add(1, 2, 3, max_tokens=50)
+    finish(house)
+    assert (first.finish, house.num_wasted) == ("stop", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"temperature": 0.7}, True),
+        ({"temperature": 0.7, "top_k": 1, "top_p": 0.5}, True),
+        ({"temperature": 0.7, "top_p": 0.9}, False),
+        ({"temperature": 0.7, "min_p": 0.1}, False),
+        ({"frequency_penalty": 0.5}, False),
+        ({"presence_penalty": 0.5}, False),
+        ({"repetition_penalty": 1.1}, False),
+        ({"num_logprobs": 0}, False),
+    ],
+    ids=str,
+)
+def test_only_what_the_device_draws_by_itself_runs_ahead(change: dict[str, Any], expected: bool) -> None:
+    assert may_run_ahead(replace(TokenSampling(), **change)) is expected
+
+
+# --- the whole engine --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def expected(make_rig: MakeRig, tiny_reference: Any) -> Any:
+    """Answers of an engine that reads every token before it goes on."""
+
+    async def answers() -> list[list[int]]:
+        rig = make_rig()
+        prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS]
+        found = [await rig.tokens(*pair) for pair in zip(prompts, SAMPLINGS, strict=True)]
+        snapshot = rig.engine.snapshot()
+        assert (snapshot.total_gaps, snapshot.total_steps_ahead) == (0, 0)
+        return found
+
+    return answers
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runner, "is_ahead", True)
-    ahead = make_rig()
-    found = await asyncio.gather(*(ahead.tokens(*pair) for pair in zip(prompts, samplings, strict=True)))
-    assert found == expected
-    await ahead.settle()
-    snapshot = ahead.engine.snapshot()
+
+
+@pytest.mark.parametrize("num_blocks", [300, 80], ids=["room for all", "room for a few"])
+async def test_answers_are_the_same_alone_and_together_and_gaps_are_counted(
+    make_rig: MakeRig, tiny_reference: Any, expected: Any, request: pytest.FixtureRequest, num_blocks: int
+) -> None:
+    plain = await expected()
+    request.getfixturevalue("ahead")
+    rig = make_rig(num_blocks=num_blocks)
+    prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS]
+    assert [await rig.tokens(*pair) for pair in zip(prompts, SAMPLINGS, strict=True)] == plain
+    alone = rig.engine.snapshot()
+    # Every answer's first step ends its prompt; each of the others is launched behind the one before.
+    assert alone.total_steps_ahead == sum(sampling.max_tokens - 1 for sampling in SAMPLINGS)
+    pairs = list(zip(prompts, SAMPLINGS, strict=True)) * 2
+    assert await asyncio.gather(*(rig.tokens(*pair) for pair in pairs)) == plain * 2
+    await rig.settle()
+    snapshot = rig.engine.snapshot()
+    assert snapshot.total_steps_ahead > alone.total_steps_ahead
     assert 0 < snapshot.total_gaps < snapshot.total_steps
     assert snapshot.total_gap_microseconds > 0
+    assert snapshot.total_tokens_sampled == 3 * sum(map(len, plain))
+
+
+@pytest.mark.usefixtures("ahead")
+async def test_a_stop_token_ends_the_answer_where_it_stands(make_rig: MakeRig, tiny_reference: Any) -> None:
+    rig = make_rig()
+    prompt = model_input(TEXT, tiny_reference)
+    whole = await rig.tokens(prompt, TokenSampling(max_tokens=12))
+    stop = whole[5]
+    cut = whole.index(stop)
+    stopping = TokenSampling(max_tokens=12, stop_ids=frozenset({stop}))
+    both = await asyncio.gather(rig.tokens(prompt, stopping), rig.tokens(prompt, TokenSampling(max_tokens=12)))
+    assert both == [whole[:cut], whole]
+    await rig.settle()
+
+
+@pytest.mark.usefixtures("ahead")
+async def test_leaving_while_a_step_runs_ahead_frees_all_and_disturbs_nobody(
+    make_rig: MakeRig, tiny_reference: Any
+) -> None:
+    rig = make_rig()
+    prompts = [model_input(prompt, tiny_reference) for prompt in (TEXT, PICTURE)]
+    whole = await rig.tokens(prompts[1], TokenSampling(max_tokens=40))
+    leaver = begin(rig, prompts[0], TokenSampling(max_tokens=500))
+    stayer = begin(rig, prompts[1], TokenSampling(max_tokens=40))
+    await until(lambda: rig.scheduler.snapshot().num_running == 2)
+    await walk_away(leaver)
+    assert [event.token for event in await stayer] == whole
+    totals = await rig.settle()
+    assert totals.aborted == 1
+
+
+@pytest.mark.usefixtures("ahead")
+async def test_a_fault_of_a_step_ahead_ends_its_sequences_and_no_later_ones(
+    make_rig: MakeRig, tiny_reference: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = make_rig()
+    prompt = model_input(TEXT, tiny_reference)
+    whole = await rig.tokens(prompt, TokenSampling(max_tokens=6))
+    calls = 0
+
+    def break_third() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise RuntimeError("the device is gone")
+
+    rig.model.on_forward = break_third
+    with pytest.raises(Exception, match="the engine failed on this request"):
+        await rig.tokens(prompt, TokenSampling(max_tokens=6))
+    assert "the device is gone" in caplog.text
+    assert await rig.tokens(prompt, TokenSampling(max_tokens=6)) == whole
+    await rig.settle()
+    assert rig.engine.snapshot().total_faults == 1
+
+
+@pytest.mark.usefixtures("ahead")
+async def test_whoever_wants_logprobs_gets_those_of_his_own_tokens(make_rig: MakeRig, tiny_reference: Any) -> None:
+    rig = make_rig()
+    prompt = model_input(TEXT, tiny_reference)
+    whole = await rig.tokens(prompt, TokenSampling(max_tokens=8))
+    before = rig.engine.snapshot().total_steps_ahead
+    events = await rig.answer(prompt, TokenSampling(max_tokens=8, num_logprobs=1))
+    said = [event.logprob.token for event in events if isinstance(event.logprob, TokenLogprob)]
+    assert said == whole
+    assert rig.engine.snapshot().total_steps_ahead == before
+
+
+@pytest.mark.usefixtures("ahead")
+async def test_a_newcomer_comes_in_while_others_run_ahead(make_rig: MakeRig, tiny_reference: Any) -> None:
+    rig = make_rig()
+    old, new = (model_input(prompt, tiny_reference) for prompt in (TEXT, LONG_TEXT))
+    alone = await rig.tokens(new, TokenSampling(max_tokens=4))
+    gate = Gate()
+    first = begin(rig, old, TokenSampling(max_tokens=300))
+    await until(lambda: rig.scheduler.snapshot().num_running == 1)
+    rig.model.on_forward = gate
+    await gate.reached()
+    second = begin(rig, new, TokenSampling(max_tokens=4))
+    rig.model.on_forward = None
+    gate.open()
+    assert [event.token for event in await second] == alone
+    assert not first.done()
+    await walk_away(first)
+    await rig.settle()

@@ -30,7 +30,8 @@ def some_picture(seed: int, height: int = 84, width: int = 112) -> Picture:
 def pixel_path(pixels_HWC: torch.Tensor, resized: tuple[int, int]) -> torch.Tensor:
     """Normalise and cut into patches in 2x2 squares, columns in (channel, row, column) order; crops, never resizes."""
     pixels_HWC = pixels_HWC[: resized[0], : resized[1]]
-    values = (pixels_HWC.float() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    mean, std = (torch.tensor(numbers, device=pixels_HWC.device) for numbers in (MEAN, STD))
+    values = (pixels_HWC.float() / 255 - mean) / std
     h, w = resized[0] // 28, resized[1] // 28
     squares = values.reshape(h, 2, 14, w, 2, 14, 3).permute(0, 3, 1, 4, 6, 2, 5)
     return squares.reshape(h * w * 4, 588)

@@ -110,14 +110,16 @@ class StartedService:
 
 
 @asynccontextmanager
-async def started_service(arguments: Sequence[str]) -> AsyncIterator[StartedService]:
+async def started_service(arguments: Sequence[str], *, log_file: Path | None = None) -> AsyncIterator[StartedService]:
     """Start `flashsight serve ARGUMENTS` on a free port of this machine, wait until it is ready; end it afterwards.
 
-    Raises ConfigError with the end of its log if it does not get ready.
+    log_file: where its log is added; else it is thrown away. Raises ConfigError with the end of its log if it does not
+    get ready.
     """
     port = _free_port()
     command = [sys.executable, "-m", "flashsight", "serve", "--host", "127.0.0.1", "--port", str(port), *arguments]
-    with tempfile.TemporaryFile() as log:  # a pipe that nobody reads would stop the child when it is full
+    # A pipe that nobody reads would stop the child when it is full.
+    with tempfile.TemporaryFile() if log_file is None else log_file.open("ab+") as log:
         start = time.perf_counter()
         child = await asyncio.to_thread(_start, command, log)
         try:

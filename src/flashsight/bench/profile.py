@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flashsight.service.local import LocalBackend
 
 WARM_UPS = 3
+POLL_SECONDS = 0.1
 
 
 async def trace_request(
@@ -30,10 +31,14 @@ async def trace_request(
 ) -> list[Event]:
     """Ask about one new picture of size x size pixels and return the engine's events in the order of their start.
 
-    A rest of settle_seconds and a few other pictures go first, so that nothing is made for the first time.
+    A wait of settle_seconds at most for what the engine prepares, and a few other pictures go first, so that nothing is
+    made for the first time.
     """
     source, target = PictureSource(size, seed=seed), ServiceTarget(backend)
-    await asyncio.sleep(settle_seconds)
+    for _ in range(int(settle_seconds / POLL_SECONDS)):
+        if not engine.snapshot().is_speeding_up:
+            break
+        await asyncio.sleep(POLL_SECONDS)
     for _ in range(WARM_UPS):
         await target.answer(source.next(), PROMPT, min(num_tokens, 8))
     picture = source.next()

@@ -6,11 +6,10 @@ Every request is answered, or refused with 429 and a time to come back. Knows th
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from flashsight.bench.books import books, until_quick
 from flashsight.bench.pictures import PictureSource
 from flashsight.bench.suite import PROMPT
 from flashsight.bench.wire import Wire, chat_body, data_url
@@ -49,13 +48,16 @@ async def soak(
     num_tokens: int,
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
+    quick_seconds: float = 0.0,
 ) -> Soaked:
     """Ask about num_requests new pictures, num_clients at a time; a client that is refused waits as it is told to.
 
-    It waits LONGEST_WAIT_SECONDS at most and then asks about its next picture.
+    It waits LONGEST_WAIT_SECONDS at most and then asks about its next picture. quick_seconds: the longest wait, after
+    the first answer, for what the service prepares meanwhile.
     """
     source, soaked = PictureSource(size, seed=seed), Soaked()
     await wire.chat(chat_body(wire.model, data_url(source.next()), PROMPT, 2))
+    await until_quick(wire, quick_seconds)
     soaked.before = await books(wire)
 
     async def client() -> None:
@@ -76,20 +78,6 @@ async def soak(
     await asyncio.gather(*(client() for _ in range(num_clients)))
     soaked.after = await _settled(wire)
     return soaked
-
-
-async def books(wire: Wire) -> dict[str, float]:
-    """The engine's gauges from /metrics and what /v1/plan says is in use, by name; {} from servers without them."""
-    try:
-        text = (await wire.get("/metrics")).decode()
-        use: Any = json.loads(await wire.get("/v1/plan")).get("use", {})
-    except (FlashSightError, ValueError, AttributeError):
-        return {}
-    prefix = "flashsight_engine_"
-    lines = (line.removeprefix(prefix).split() for line in text.splitlines() if line.startswith(prefix))
-    gauges = {parts[0]: float(parts[1]) for parts in lines if not parts[0].endswith("_total")}
-    numbers = use.items() if isinstance(use, Mapping) else ()
-    return gauges | {name: float(value) for name, value in numbers if isinstance(value, int | float)}
 
 
 async def _settled(wire: Wire) -> dict[str, float]:

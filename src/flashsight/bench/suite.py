@@ -11,9 +11,10 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from flashsight.bench.books import numbers
 from flashsight.bench.measure import Measured, Row, summarise
 from flashsight.bench.pictures import PictureSource
 from flashsight.bench.wire import Wire, chat_body, data_url
@@ -129,11 +130,13 @@ MARKS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """All that one run showed. rows: by case, the ones that could be measured. about: what the server says it is."""
+    """All that one run showed. rows: by case, the ones that could be measured; failures: why one could not be. about:
+    what the server says it is, and its engine's own numbers after the last row."""
 
     system: str
     measured_at: str
     rows: dict[str, Row]
+    failures: dict[str, str] = field(default_factory=dict)
     start_seconds: float | None = None
     about: dict[str, Any]
 
@@ -170,18 +173,37 @@ async def run_suite(
     seed: int,
     cases: Sequence[Case] = CASES,
     num_tokens: int = NUM_TOKENS,
+    start_seconds: float | None = None,
     progress: Progress = lambda *_: None,
+    keep: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Put every load on the server, one after the other; each answer has num_tokens tokens."""
+    """Put every load on the server, one after the other; each answer has num_tokens tokens.
+
+    keep: called after each load with all that is known by then. A load of which nothing was answered is noted.
+    """
     about = await _about(wire)
     rows: dict[str, Row] = {}
+    failures: dict[str, str] = {}
+    outcome = Outcome(
+        system=system,
+        measured_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        rows=rows,
+        failures=failures,
+        start_seconds=start_seconds,
+        about=about,
+    )
     for number, case in enumerate(cases):
         own_seed = seed + number * 100_003  # no load may find another's pictures in a cache
-        row = await run_case(wire, case, system=system, seed=own_seed, num_tokens=num_tokens, progress=progress)
+        try:
+            row = await run_case(wire, case, system=system, seed=own_seed, num_tokens=num_tokens, progress=progress)
+        except FlashSightError as error:
+            failures[case.name] = error.message
+            row = None
         if row is not None:
             rows[case.name] = row
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return Outcome(system=system, measured_at=at, rows=rows, about=about)
+        about["engine"] = await numbers(wire)
+        keep(outcome)
+    return outcome
 
 
 async def run_case(

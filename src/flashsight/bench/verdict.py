@@ -15,6 +15,20 @@ def beside_marks(outcome: Outcome) -> str:
     return _table(_HEADS, [_cells(outcome, mark) for mark in MARKS])
 
 
+def about_steps(outcome: Outcome) -> str:
+    """Say in one line how the engine ran its steps, from its own numbers; nothing of servers that have none."""
+    found = outcome.about.get("engine") or {}
+    gaps = found.get("gaps_total", 0)
+    idle = f", the device idle for {found['gap_microseconds_total'] / gaps:.0f} us between two" if gaps else ""
+    return (
+        f"{found['steps_total']:.0f} steps, {found.get('steps_ahead_total', 0):.0f} of them launched ahead, on "
+        f"{'kernels of its own' if found.get('kernels_in_use') else 'torch kernels'} with "
+        f"{found.get('forms_recorded', 0):.0f} forms recorded{idle}"
+        if found
+        else ""
+    )
+
+
 def _cells(outcome: Outcome, mark: Mark) -> tuple[str, ...]:
     value = outcome.value(mark)
     tuned = mark.vllm[1] if mark.vllm else None

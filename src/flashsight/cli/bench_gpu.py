@@ -22,6 +22,7 @@ from flashsight.core.settings import Effective, flag_of
 
 if TYPE_CHECKING:
     from flashsight.bench.process import StartedService
+    from flashsight.bench.suite import Outcome
     from flashsight.bench.wire import Wire
 
 SETTINGS_OF_A_SERVICE = settings_of("model", "engine", "media")
@@ -29,8 +30,9 @@ SETTINGS_OF_A_SERVICE = settings_of("model", "engine", "media")
 Url = Annotated[str | None, typer.Option(metavar="URL", help="measure this server; default: start one of one's own")]
 Settle = Annotated[
     float,
-    typer.Option(metavar="SECONDS", min=0, help="rest after the first answer, in which a GPU's kernels get ready"),
+    typer.Option(metavar="SECONDS", min=0, help="longest wait after the first answer until a GPU's kernels are ready"),
 ]
+Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="add the started server's log to this file")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write what was measured to this file too")]
 
 
@@ -42,14 +44,16 @@ def gpu(
     rounds: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="questions of each client; default: 10 to 40, by the load")
     ] = None,
-    settle: Settle = 30.0,
+    settle: Settle = 180.0,
+    log_file: Log = None,
     json_file: Json = None,
 ) -> None:
     """Measure the whole table of a GPU over HTTP: first token, time per token, throughput, start. 显卡全表测速。
 
     Pictures that no cache has seen, one again and again, and uploaded ones; 64 greedy tokens, streamed; the marks and
     goals of one H200 stand beside the figures. Without --url a server is started with the settings given here, and its
-    start is measured too; a GPU then rests for a while before the loads, for kernels are made ready when nobody asks.
+    start is measured too; the loads then wait for a GPU's kernels, which are made ready when nobody asks. Each row is
+    printed, and kept by --json, as soon as it is there.
 
     \b
     flashsight bench gpu --model-path glm-4.6v-flash --load-format dummy --json first.json
@@ -57,26 +61,40 @@ def gpu(
     flashsight bench gpu --rounds 1
     """
     from flashsight.bench.suite import CASES, run_suite
-    from flashsight.bench.verdict import beside_marks
+    from flashsight.bench.verdict import about_steps, beside_marks
+
+    def keep(outcome: Outcome) -> None:
+        if outcome.rows:
+            row = list(outcome.rows.values())[-1]
+            rates = f"token {row.tpot_ms:.2f} ms, {row.answers_per_second:.1f}/s"
+            _phase(f"{row.workload}: first {row.ttft_p50_ms:.1f} ms, {rates}")
+        if json_file is not None:
+            json_file.write_text(json.dumps(outcome.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     async def measure() -> None:
-        async with _server(effective, url) as (wire, own):
+        async with _server(effective, url, log_file) as (wire, own):
             start_seconds = await _first_answer(wire, own)
-            if own is not None and await _is_gpu(wire):
-                _phase(f"resting for {settle:g} s")
-                await asyncio.sleep(settle)
-            cases = [replace(case, rounds=rounds or case.rounds) for case in CASES]
-            outcome = await run_suite(wire, system=url or "flashsight", seed=_seed(), cases=cases, progress=_counting())
-        outcome = replace(outcome, start_seconds=start_seconds)
+            if own is not None:
+                await _until_quick(wire, settle)
+            outcome = await run_suite(
+                wire,
+                system=url or "flashsight",
+                seed=_seed(),
+                cases=[replace(case, rounds=rounds or case.rounds) for case in CASES],
+                start_seconds=start_seconds,
+                progress=_counting(),
+                keep=keep,
+            )
         print(beside_marks(outcome))
         print(
             "\nGoals and marks: one H200, GLM-4.6V-Flash's dimensions, bfloat16, 64 tokens; ms unless said otherwise."
         )
+        print(about_steps(outcome))
         failed = sum(row.num_failed for row in outcome.rows.values())
         if failed:
             to_stderr().print(f"{failed} requests failed; the figures leave them out", style="red")
-        if json_file is not None:
-            json_file.write_text(json.dumps(outcome.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        for name, message in outcome.failures.items():
+            to_stderr().print(f"{name} could not be measured: {message}", style="red")
 
     asyncio.run(measure())
 
@@ -111,6 +129,8 @@ def soak(
     clients: Annotated[int, typer.Option(metavar="N", min=1, help="requests at once")] = 100,
     size: Annotated[int, typer.Option(metavar="PIXELS", min=28, help="side of the square pictures")] = 1024,
     tokens: Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="tokens of every answer")] = 64,
+    settle: Settle = 180.0,
+    log_file: Log = None,
     json_file: Json = None,
 ) -> None:
     """Ask more than there is room for; show that nothing fails and nothing stays. 满载与泄漏检查。
@@ -127,7 +147,7 @@ def soak(
     counting = _counting()
 
     async def measure() -> bool:
-        async with _server(effective, url) as (wire, _):
+        async with _server(effective, url, log_file) as (wire, own):
             soaked = await put_soak(
                 wire,
                 num_requests=requests,
@@ -136,6 +156,7 @@ def soak(
                 num_tokens=tokens,
                 seed=_seed(),
                 progress=lambda done, total: counting("soak", done, total),
+                quick_seconds=settle if own is not None else 0.0,
             )
         print(f"{soaked.num_answered} answered, {soaked.num_refused} refused with 429, {soaked.num_failed} failed")
         for message in sorted(set(soaked.failures))[:5]:
@@ -158,7 +179,7 @@ def timeline(
     effective: Effective,
     size: Annotated[int, typer.Option(metavar="PIXELS", min=28, help="side of the square picture")] = 512,
     tokens: Annotated[int, typer.Option("--tokens", metavar="N", min=1, help="tokens of the answer")] = 16,
-    settle: Settle = 30.0,
+    settle: Settle = 180.0,
 ) -> None:
     """Draw one request from the engine's own events: decode, encode, prefill, steps. 单个请求的时间线。
 
@@ -183,7 +204,7 @@ def timeline(
                 num_tokens=tokens,
                 seed=_seed(),
                 is_cuda=parts.plan.device.kind == "cuda",
-                settle_seconds=settle if parts.plan.device.kind == "cuda" else 0.0,
+                settle_seconds=settle,
             )
         )
     finally:
@@ -201,7 +222,9 @@ def timeline(
 
 
 @asynccontextmanager
-async def _server(effective: Effective, url: str | None) -> AsyncIterator[tuple[Wire, StartedService | None]]:
+async def _server(
+    effective: Effective, url: str | None, log_file: Path | None
+) -> AsyncIterator[tuple[Wire, StartedService | None]]:
     from flashsight.bench.process import started_service
     from flashsight.bench.wire import Wire
 
@@ -212,7 +235,7 @@ async def _server(effective: Effective, url: str | None) -> AsyncIterator[tuple[
             yield wire, None
         return
     _phase("starting a server")
-    async with started_service(_flags(effective)) as service, Wire(service.url, model=model) as wire:
+    async with started_service(_flags(effective), log_file=log_file) as service, Wire(service.url, model=model) as wire:
         yield wire, service
 
 
@@ -228,9 +251,14 @@ async def _first_answer(wire: Wire, own: StartedService | None) -> float | None:
     return own.ready_seconds + (await wire.chat(body)).total_seconds
 
 
-async def _is_gpu(wire: Wire) -> bool:
-    kind: str = json.loads(await wire.get("/v1/plan"))["device"]["kind"]
-    return kind == "cuda"
+async def _until_quick(wire: Wire, settle: float) -> None:
+    from flashsight.bench.books import until_quick
+
+    _phase("waiting for what a server prepares beside its first answers")
+    found = await until_quick(wire, settle)
+    kernels = "kernels of its own" if found.get("kernels_in_use") else "torch's kernels"
+    ready = "not ready yet" if found.get("is_speeding_up") else "ready"
+    _phase(f"{ready}: {kernels}, {found.get('forms_recorded', 0):.0f} forms recorded")
 
 
 def _flags(effective: Effective) -> list[str]:

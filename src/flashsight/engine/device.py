@@ -1,8 +1,9 @@
-"""How much memory there is: asks the device or the operating system. Decides nothing."""
+"""Asks the device or the operating system: how much memory there is, how far the work has come. Decides nothing."""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,31 @@ class DeviceMemory:
     name: str
     total_bytes: int
     free_bytes: int
+
+
+class Stamp:
+    """A moment between two pieces of a device's work: on a GPU it comes when everything launched before is done."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._at = time.perf_counter()
+        self._event: torch.cuda.Event | None = None
+        if device.type == "cuda":
+            import torch
+
+            self._event = torch.cuda.Event(enable_timing=True)
+            self._event.record()
+
+    def wait(self) -> None:
+        """Return when it has come; lets other Python threads run meanwhile."""
+        if self._event is not None:
+            self._event.synchronize()
+
+    def seconds_since(self, earlier: Stamp) -> float:
+        """The device's own time between two stamps that have come."""
+        if self._event is None or earlier._event is None:
+            return self._at - earlier._at
+        milliseconds: float = earlier._event.elapsed_time(self._event)
+        return milliseconds / 1e3
 
 
 def measure_memory(device: torch.device, *, held_bytes: int = 0) -> DeviceMemory:

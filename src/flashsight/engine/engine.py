@@ -18,13 +18,14 @@ from flashsight.core.errors import EngineFault, FlashSightError, NotReady
 from flashsight.core.line import Waiting
 from flashsight.core.types import ModelInput, PromptStats, Salt, TokenEvent, TokenSampling
 from flashsight.engine.inbox import Abort, Inbox, Message, Nudge, Stop, Submit
-from flashsight.engine.loop import EngineSnapshot, Loop
+from flashsight.engine.loop import Loop
 from flashsight.engine.publish import Ticket
 from flashsight.engine.request import Request
 from flashsight.engine.runner import Runner, step_back, tune_process
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, Sequence, SequenceId
+from flashsight.engine.snapshot import EngineSnapshot
 from flashsight.engine.tiers import PictureTiers
 from flashsight.engine.trace import Trace
 

@@ -40,17 +40,18 @@ class CudaRecorder:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
+        # One for all: every stream on which matrices are multiplied keeps a work space, 32 MiB on sm_90.
+        self._stream = torch.cuda.Stream(device)
 
     def record(self, run: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
         """Run once as a rehearsal, so that libraries have their work space, then capture."""
-        stream = torch.cuda.Stream(self._device)
-        stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(stream):
+        graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(before)
+        with torch.cuda.stream(self._stream):  # left again even where a capture breaks off
             run()
-        torch.cuda.current_stream(self._device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            outcome = run()
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+                outcome = run()
+        before.wait_stream(self._stream)
         return graph.replay, outcome
 
 
@@ -90,8 +91,9 @@ class StepGraphs:
             for rows in CHUNK_ROWS
             if rows <= step_tokens
         ]
-        # Taken from the end: the largest chunk first, because the smaller ones then find their memory in the pool.
-        self._todo = [*reversed(decodes), *chunks]
+        # Taken from the end: decodes first, for most steps are; then the largest chunk, because the smaller ones then
+        # find their memory in the pool.
+        self._todo = [*chunks, *reversed(decodes)]
         self._recorded: list[RecordedStep] = []
         most_rows = max((form.num_rows for form in chunks), default=1)
         with torch.inference_mode():
@@ -104,14 +106,16 @@ class StepGraphs:
         """Forms that are ready."""
         return len(self._recorded)
 
+    @property
+    def has_more(self) -> bool:
+        """True if a form is to be recorded."""
+        return bool(self._todo)
+
     @torch.inference_mode()
-    def record_next(self) -> bool:
-        """Record one more form; False if none was left."""
-        if not self._todo:
-            return False
+    def record_next(self) -> None:
+        """Record one more form."""
         self._recorded.append(self._record(self._todo.pop()))
         self._recorded.sort(key=lambda step: step.form.num_rows)
-        return True
 
     def stop_recording(self) -> None:
         """Leave the rest unrecorded: memory is short."""

@@ -1,15 +1,15 @@
 """One step after the other: schedule, run, publish. Runs on the engine's thread only and knows no event loop.
 
-A fault in a step ends the sequences of that step, and no others: their error is logged, their blocks are freed.
+Where the device works by itself and every sequence only decodes, the next step is launched before the tokens of the
+last one are read. A fault in a step ends its sequences and no others: they are logged, their blocks are freed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,19 @@ from torch import Tensor
 
 from flashsight.core.errors import EngineFault, FlashSightError
 from flashsight.core.types import PictureInput, PictureKey, Salt, TokenEvent
+from flashsight.engine.flight import Flight, Flights
 from flashsight.engine.inbox import Abort, Decoded, Message, Nudge, Submit
 from flashsight.engine.keeping import Keeper
 from flashsight.engine.line import Line
-from flashsight.engine.plan import Chunk, Encode, Plan, Snapshot
+from flashsight.engine.plan import Encode, Plan
 from flashsight.engine.publish import Outbox, Ticket
 from flashsight.engine.request import Request
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampled, Sampler
 from flashsight.engine.scheduler import Scheduler
-from flashsight.engine.sequence import Kind, SequenceId
+from flashsight.engine.sequence import Kind, Phase, SequenceId
 from flashsight.engine.sequence import Sequence as TokenSequence
+from flashsight.engine.snapshot import EngineSnapshot
 from flashsight.engine.tiers import PictureTiers
 from flashsight.engine.trace import Lane, Trace
 
@@ -37,30 +39,6 @@ _TAKE_OVER_STEPS = 64
 """An engine that never falls idle still takes a short piece of time off for faster steps, once in so many."""
 _CHECK_SECONDS = 5.0
 """The books are checked when the engine falls idle, at most this often."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSnapshot:
-    """The books at one moment, and what the engine has done so far; `total_` counts only grow.
-
-    total_tokens_computed: tokens that went through the model, prompts and answers. total_tokens_sampled: tokens drawn.
-    total_gaps, total_gap_microseconds: times that a GPU waited between two steps for the host, and how long in all.
-    """
-
-    books: Snapshot
-    total_steps: int
-    total_tokens_computed: int
-    total_tokens_sampled: int
-    total_faults: int
-    total_gaps: int = 0
-    total_gap_microseconds: int = 0
-
-    def numbers(self) -> dict[str, int]:
-        """All counts by name, flat."""
-        books = {field.name: getattr(self.books, field.name) for field in fields(self.books) if field.name != "totals"}
-        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "books"}
-        totals = {f"total_{name}": count for name, count in asdict(self.books.totals).items()}
-        return books | own | totals
 
 
 class Loop:
@@ -80,7 +58,9 @@ class Loop:
         self._scheduler = scheduler
         self._keeper = Keeper(scheduler, tiers)
         self._runner = runner
-        self._sampler = sampler
+        self._flights = Flights(runner, sampler)
+        self._flight: Flight | None = None
+        """Launched ahead, and not landed yet."""
         self._decoders = decoders
         self._post = post
         self._clock = clock
@@ -92,8 +72,7 @@ class Loop:
         """Told of every piece of work, where somebody looks."""
         self._checked_at = clock()
         self._lost: list[Ticket] = []
-        self._ended_at: float | None = None
-        self._gap_seconds, self._num_gaps = 0.0, 0
+        self._took_over_at = 0
         self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
         self.snapshot = self._count()
         """As of the last step that ended a sequence, idled or saw the line move; replaced, never changed."""
@@ -117,39 +96,37 @@ class Loop:
 
     def step(self) -> bool:
         """Run one step and publish what came of it; False if there is nothing to run until a message arrives."""
-        plan = self._scheduler.plan()
+        num_requests, is_busy = len(self._requests), True
+        flight, self._flight = self._flight, None
+        if flight is None:
+            plan = self._scheduler.plan()
+            is_busy = not plan.is_empty
+            flight = self._begin(plan)
         has_moved = self.line.renew(self._scheduler, self._requests)
-        if plan.encodes or not plan.chunks:
-            self._flush()
-            self._ended_at = None
-        for picture in plan.decode_requests:
-            salts = self._keeper.salts_of(picture.key)
-            self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
-        num_requests = len(self._requests)
-        if not plan.is_empty:
-            self._num_steps += 1
-            if self._num_steps % _TAKE_OVER_STEPS == 0:
-                self._runner.take_over()
-            if plan.encodes:
-                self._encode(plan.encodes)
-            self._compute(plan)
-        if plan.is_empty or has_moved or len(self._requests) < num_requests:
+        if flight is not None:
+            self._flight = self._follow(flight)
+            self._land(flight)
+        if not is_busy or has_moved or len(self._requests) < num_requests:
             self.snapshot = self._count()
-        if not self._runner.is_ahead or not self._requests or self._lost:
+        if self._flight is not None or not self._runner.is_ahead or not self._requests or self._lost:
             self._flush()
-        return not plan.is_empty
+        return is_busy
 
     def rest(self) -> bool:
         """Do what can wait while nothing runs: keep a picture, check the books, speed up. True if there is more."""
         if self._keeper.keep_one():
             return True
-        if self._scheduler.is_idle and self._clock() - self._checked_at >= _CHECK_SECONDS:
+        if not self._scheduler.is_idle:
+            return False
+        if self._clock() - self._checked_at >= _CHECK_SECONDS:
             self._checked_at = self._clock()
             try:
                 self._scheduler.check()
             except AssertionError:
                 _log.exception("the books do not balance")
-        return self._scheduler.is_idle and self._runner.take_over()
+        is_more = self._runner.take_over()
+        self.snapshot = self._count()
+        return is_more
 
     def put_away(self) -> None:
         """Keep every picture that is still to be kept, and wait for the files."""
@@ -264,55 +241,92 @@ class Loop:
 
     # --- tokens ----------------------------------------------------------------------------------------------
 
-    def _compute(self, plan: Plan) -> None:
-        chunks = plan.chunks
-        if not chunks:
-            return
-        started_at = self._clock()
-        asking = [self._requests[chunk.sequence.id] for chunk in chunks if chunk.samples]
-        is_prefill = len(chunks) > plan.num_decodes
+    def _begin(self, plan: Plan) -> Flight | None:
+        """Start what a plan says; return its step of tokens, if it has one."""
+        if plan.encodes or not plan.chunks:
+            self._flush()
+            self._flights.pause()
+        for picture in plan.decode_requests:
+            salts = self._keeper.salts_of(picture.key)
+            self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
+        if plan.is_empty:
+            return None
+        self._num_steps += 1
+        if self._is_takeover_due:
+            self._took_over_at = self._num_steps
+            self._runner.take_over()
+        if plan.encodes:
+            self._encode(plan.encodes)
+        if not plan.chunks:
+            return None
+        asking = self._asking(plan)
+        flight = self._launched(plan, lambda: self._flights.launch(plan, asking, self._features_of, self._clock()))
+        if self._runner.is_ahead:
+            # What the last step published goes out while this one runs; sent before it, its readers would hold it up.
+            self._lost += self._outbox.flush()
+        return flight
+
+    def _follow(self, flight: Flight) -> Flight | None:
+        """Launch the next step behind one that runs, if nothing but its tokens is missing for that."""
+        if not self._runner.is_ahead or self.trace is not None or self._is_takeover_due or flight.drawn is None:
+            return None
+        if (following := self._scheduler.plan_after(flight.plan)) is None:
+            return None
+        self._num_steps += 1
+        plan, asking = following.plan, self._asking(following.plan)
+        return self._launched(
+            plan, lambda: self._flights.launch_behind(flight, following, asking, self._features_of, self._clock())
+        )
+
+    @property
+    def _is_takeover_due(self) -> bool:
+        return self._runner.is_speeding_up and self._num_steps - self._took_over_at >= _TAKE_OVER_STEPS
+
+    def _asking(self, plan: Plan) -> list[Request]:
+        return [self._requests[chunk.sequence.id] for chunk in plan.chunks if chunk.samples]
+
+    def _launched(self, plan: Plan, launch: Callable[[], Flight]) -> Flight | None:
         try:
-            with self._timing("prefill" if is_prefill else "step", f"{plan.num_tokens} tokens"):
-                sampled = self._run(chunks, asking)
+            return launch()
         except Exception:
-            self._fault([chunk.sequence for chunk in chunks], "a step")
+            self._fault([chunk.sequence for chunk in plan.chunks], "a step")
+            return None
+
+    def _land(self, flight: Flight) -> None:
+        plan = flight.plan
+        try:
+            sampled = self._flights.land(flight)
+        except Exception:
+            self._fault([chunk.sequence for chunk in plan.chunks], "a step")
             return
-        now = self._ended_at = self._clock()
-        for chunk in chunks[plan.num_decodes :]:
-            self._requests[chunk.sequence.id].prefill_seconds += now - started_at
+        if self.trace is not None:
+            lane: Lane = "prefill" if len(plan.chunks) > plan.num_decodes else "step"
+            self.trace.ended(lane, f"{plan.num_tokens} tokens", flight.started_at)
+        now = self._clock()
+        for chunk in plan.chunks[plan.num_decodes :]:
+            if chunk.sequence.id in self._requests:
+                self._requests[chunk.sequence.id].prefill_seconds += now - flight.started_at
         self._num_computed += plan.num_tokens
-        self._finish_step(plan, asking, sampled, now)
+        self._finish_step(flight, sampled, now)
 
     def _timing(self, lane: Lane, note: str) -> AbstractContextManager[None]:
         return nullcontext() if self.trace is None else self.trace.timing(lane, note)
-
-    def _run(self, chunks: Sequence[Chunk], asking: Sequence[Request]) -> Sampled:
-        logits_NV = self._runner.logits(chunks, self._features_of)
-        if self._runner.is_ahead:
-            self._note_gap()
-            # What the last step published goes out while this one runs; sent before it, its readers would hold it up.
-            self._lost += self._outbox.flush()
-        if logits_NV is None:
-            return Sampled([], [], [])
-        rows = zip(asking, [chunk.num_samples for chunk in chunks if chunk.samples], strict=True)
-        return self._sampler.sample(logits_NV, [request.state for request, num_rows in rows for _ in range(num_rows)])
-
-    def _note_gap(self) -> None:
-        """Count how long the device had nothing to do between the last step's tokens and this step's kernels."""
-        if self._ended_at is not None:
-            self._gap_seconds += self._clock() - self._ended_at
-            self._num_gaps += 1
 
     def _features_of(self, key: PictureKey) -> Tensor:
         features = self._scheduler.pictures.features(key)
         assert isinstance(features, Tensor), "the picture cache holds what encode returned"
         return features
 
-    def _finish_step(self, plan: Plan, asking: Sequence[Request], sampled: Sampled, now: float) -> None:
+    def _finish_step(self, flight: Flight, sampled: Sampled, now: float) -> None:
         tokens: dict[SequenceId, list[int]] = {}
-        rows = list(_rows_of(plan, sampled))
-        self._num_sampled += sum(map(len, rows))
-        for request, held in zip(asking, rows, strict=True):
+        # Whoever ended or left while this step ran ahead is passed over.
+        rows = [
+            (request, held)
+            for request, held in zip(flight.asking, flight.rows(sampled), strict=True)
+            if request.sequence.phase is not Phase.FINISHED
+        ]
+        for request, held in rows:
+            self._num_sampled += len(held)
             is_broken = any(row in sampled.broken for row in held)
             drawn = [sampled.tokens[row] for row in held]
             if not is_broken:
@@ -324,8 +338,8 @@ class Loop:
             else:
                 tokens[request.sequence.id] = drawn
         complete = {sequence_id for sequence_id in tokens if self._requests[sequence_id].state.is_complete}
-        finished = self._scheduler.commit(plan, tokens, complete)
-        for request, held in zip(asking, rows, strict=True):
+        finished = self._scheduler.commit(flight.plan, tokens, complete)
+        for request, held in rows:
             if request.sequence.id in tokens:
                 self._publish(request, sampled, held, now)
         for sequence in finished:
@@ -361,35 +375,24 @@ class Loop:
             del self._requests[sequence.id]
 
     def _count(self) -> EngineSnapshot:
+        flights, progress = self._flights, self._runner.progress
         return EngineSnapshot(
             books=self._scheduler.snapshot(),
             total_steps=self._num_steps,
             total_tokens_computed=self._num_computed,
             total_tokens_sampled=self._num_sampled,
             total_faults=self._num_faults,
-            total_gaps=self._num_gaps,
-            total_gap_microseconds=round(self._gap_seconds * 1e6),
+            total_steps_ahead=flights.num_ahead,
+            total_gaps=flights.num_gaps,
+            total_gap_microseconds=round(flights.gap_seconds * 1e6),
+            kernels_in_use=int(progress.has_kernels),
+            forms_recorded=progress.num_recorded,
+            is_speeding_up=int(progress.is_under_way),
         )
 
 
 def _fault_of(request: Request) -> EngineFault:
     return EngineFault(f"the engine failed on this request; it is logged as {request.request_id}, please send it again")
-
-
-def _rows_of(plan: Plan, sampled: Sampled) -> Iterator[range]:
-    """For each chunk that samples, the rows whose tokens stand: those up to the first guess that did not hold or to
-    the end of the answer."""
-    first = 0
-    for chunk in plan.chunks:
-        if chunk.samples:
-            last = first
-            for draft in chunk.drafts:
-                token = sampled.tokens[last]
-                if token != draft or token in chunk.sequence.sampling.stop_ids:
-                    break
-                last += 1
-            yield range(first, last + 1)
-            first += chunk.num_samples
 
 
 def _pixels(encode: Encode) -> NDArray[np.uint8]:

@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.core.types import Grid, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
+from flashsight.engine.device import Stamp
 from flashsight.engine.plan import Chunk
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
+from flashsight.engine.snapshot import Progress
 from flashsight.models.attention.layout import AttentionBackend, KVCache, Span, StepLayout
 from flashsight.models.attention.staging import Staging
 from flashsight.models.door import VisionLanguageModel
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from flashsight.engine.takeover import Takeover
 
 FeaturesOf = Callable[[PictureKey], Tensor]
+DrawnBefore = tuple[Tensor, Seq[int]]
+"""Tokens of the step before, on the device, and for each chunk the place of its own."""
 
 # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD (the largest that is taken) and M_ARENA_MAX of glibc's mallopt.
 _MALLOC = ((-1, 512 << 20), (-2, 64 << 20), (-3, 32 << 20), (-8, 2))
@@ -66,7 +70,7 @@ class Runner:
         self._pixel_path = pixel_path
         self._takeover = takeover
         self._staging = Staging(model.device, torch.int64)
-        self._pixels = Staging(model.device, torch.uint8)
+        self._pixels = Staging(model.device, torch.uint8, least_numbers=UPLOAD_BYTES, num_pieces=4)
         # Reused by every step: building tensors anew costs more than a small model's layer.
         self._numbers = np.zeros((4, step_tokens), np.int64)
         self._ids, self._positions = self._numbers[0], self._numbers[1:]
@@ -75,6 +79,18 @@ class Runner:
     def encode(self, pictures: Seq[PictureInput], pixels: Seq[NDArray[np.uint8]]) -> list[Tensor]:
         """Return features_MC of each picture; each owns its memory, so that one can be dropped alone."""
         patches = [self._patches(picture, rows) for picture, rows in zip(pictures, pixels, strict=True)]
+        graphs = None if self._takeover is None else self._takeover.picture_graphs
+        if graphs is None:
+            return self._encode(patches, pictures)
+        found = [graphs.encode(rows, picture.grid) for rows, picture in zip(patches, pictures, strict=True)]
+        others = [place for place, features_MC in enumerate(found) if features_MC is None]
+        packed = iter(self._encode([patches[place] for place in others], [pictures[place] for place in others]))
+        return [next(packed) if features_MC is None else features_MC for features_MC in found]
+
+    def _encode(self, patches: list[Tensor], pictures: Seq[PictureInput]) -> list[Tensor]:
+        """Return the same of pictures that are packed."""
+        if not patches:
+            return []
         patches_PK = patches[0] if len(patches) == 1 else torch.cat(patches)
         features_MC = self._model.encode(patches_PK, [picture.grid for picture in pictures])
         if len(pictures) == 1:
@@ -82,17 +98,20 @@ class Runner:
         return [part.clone() for part in features_MC.split([picture.num_tokens for picture in pictures])]
 
     @torch.inference_mode()
-    def logits(self, chunks: Seq[Chunk], features_of: FeaturesOf) -> Tensor | None:
-        """Compute the chunks' keys and values; return logits_NV of their sampled rows, in order."""
+    def logits(self, chunks: Seq[Chunk], features_of: FeaturesOf, drawn: DrawnBefore | None = None) -> Tensor | None:
+        """Compute the chunks' keys and values; return logits_NV of their sampled rows, in order.
+
+        drawn: of decodes whose token the host does not know yet. The next call may overwrite what is returned.
+        """
         spans, sampled_rows = self._pack(chunks)
         layout = StepLayout(spans)
         recorded = self._recorded(layout)
         if recorded is not None and recorded.hidden is None:
-            self._send(layout.num_tokens, recorded.numbers)
+            self._send(layout.num_tokens, recorded.numbers, drawn)
             recorded.attend.fill(layout)
             recorded.replay()
             return self._rows(recorded.outcome, sampled_rows) if sampled_rows else None
-        hidden_TC = self._hidden(chunks, layout, features_of, recorded)
+        hidden_TC = self._hidden(chunks, layout, features_of, recorded, drawn)
         if not sampled_rows:
             return None
         return self._model.logits(self._rows(hidden_TC, sampled_rows))
@@ -102,20 +121,39 @@ class Runner:
         """True where a step's kernels run on by themselves after `logits` has returned."""
         return self._model.device.type == "cuda"
 
+    def stamp(self) -> Stamp:
+        """Mark this moment in the device's own order of work."""
+        return Stamp(self._model.device)
+
     def begin_takeover(self, wake: Callable[[], object]) -> None:
         """Start to prepare faster parts beside the first answers; `wake` is called when `take_over` has work to do."""
         if self._takeover is not None:
             self._takeover.begin(wake)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the faster parts are."""
+        return Progress() if self._takeover is None else self._takeover.progress
+
+    @property
+    def is_speeding_up(self) -> bool:
+        """True while `take_over` has, or will have, work to do."""
+        return self.progress.is_under_way
 
     def take_over(self) -> bool:
         """Do a short piece of work towards faster steps while nobody waits; True if there is more."""
         return self._takeover is not None and self._takeover.go_on()
 
     def _hidden(
-        self, chunks: Seq[Chunk], layout: StepLayout, features_of: FeaturesOf, recorded: RecordedStep | None
+        self,
+        chunks: Seq[Chunk],
+        layout: StepLayout,
+        features_of: FeaturesOf,
+        recorded: RecordedStep | None,
+        drawn: DrawnBefore | None,
     ) -> Tensor:
         """Return hidden rows of a step, replayed if it is recorded; then there may be more rows than tokens."""
-        numbers = self._send(layout.num_tokens, None if recorded is None else recorded.numbers)
+        numbers = self._send(layout.num_tokens, None if recorded is None else recorded.numbers, drawn)
         hidden_TC = self._model.embed(numbers[0])
         if any(chunk.start < chunk.sequence.num_prompt for chunk in chunks):
             self._place_features(hidden_TC, chunks, layout.spans, features_of)
@@ -131,15 +169,19 @@ class Runner:
         graphs = None if self._takeover is None else self._takeover.graphs
         return None if graphs is None else graphs.find(layout)
 
-    def _send(self, num_tokens: int, to: Tensor | None) -> Tensor:
+    def _send(self, num_tokens: int, to: Tensor | None, drawn: DrawnBefore | None) -> Tensor:
         """Return what `_pack` wrote, ids and positions [4, R], on the device; padded to the rows of `to` if given."""
-        if to is None and not self.is_ahead:
-            return torch.from_numpy(self._numbers[:, :num_tokens])
-        if to is None:
-            to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._model.device)
-        host = self._staging.host(to.numel()).reshape(to.shape)
-        host[:, :num_tokens], host[:, num_tokens:] = self._numbers[:, :num_tokens], 0
-        self._staging.send(to.view(-1))
+        if to is None and self._model.device.type == "cpu":
+            to = torch.from_numpy(self._numbers[:, :num_tokens])
+        else:
+            if to is None:
+                to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._model.device)
+            host = self._staging.host(to.numel()).reshape(to.shape)
+            host[:, :num_tokens], host[:, num_tokens:] = self._numbers[:, :num_tokens], 0
+            self._staging.send(to.view(-1))
+        if drawn is not None:
+            tokens_N, rows = drawn
+            to[0, : len(rows)] = self._rows(tokens_N, list(rows))
         return to
 
     def _rows(self, tensor_RC: Tensor, rows: list[int]) -> Tensor:
@@ -179,7 +221,8 @@ class Runner:
         for chunk in chunks:
             sequence, start, num_new = chunk.sequence, chunk.start, chunk.end - chunk.start
             if num_new == 1 and start >= sequence.num_prompt:
-                ids[row] = sequence.generated[start - sequence.num_prompt]
+                known = sequence.generated[start - sequence.num_prompt :]
+                ids[row] = known[0] if known else 0  # drawn on the device, where it is put in its place
                 positions[:, row] = start + sequence.prompt.delta
             else:
                 ids[row : row + num_new] = chunk.ids()

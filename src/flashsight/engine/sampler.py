@@ -10,8 +10,10 @@ top_k, top_p (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, over what 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.core.types import TokenConstraint, TokenLogprob, TokenSampling
+from flashsight.engine.device import Stamp
 
 _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
@@ -38,6 +41,7 @@ class SamplingState:
         self.sampling = sampling
         self.is_greedy = sampling.temperature <= _COLDEST or sampling.top_k == 1
         self.is_truncated = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
+        self.banned = np.asarray(sampling.banned_ids, np.int64)
         self.is_counting = (
             sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
         )
@@ -118,6 +122,27 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """The tokens of a step on their way to the host.
+
+    tokens: [N] on the device, where the next step may read them before anybody else does. A row that reports logprobs
+    must be read before its logits are overwritten.
+    """
+
+    tokens: Tensor
+    ended: Stamp
+    _found: Tensor
+    _report: Callable[[], tuple[list[TokenLogprob | None], list[tuple[TokenLogprob, ...]]]]
+
+    def read(self) -> Sampled:
+        """Wait for the tokens."""
+        self.ended.wait()
+        tokens, is_finite = self._found.tolist()
+        logprobs, tops = self._report()
+        return Sampled(tokens, logprobs, tops, tuple(row for row, number in enumerate(is_finite) if not number))
+
+
+@dataclass(frozen=True, slots=True)
 class _Batch:
     """What stays the same from step to step while the same sequences are sampled, as tensors."""
 
@@ -162,9 +187,13 @@ class Sampler:
         self._shifts = torch.arange(32, dtype=torch.int32, device=device)
         self._batch: _Batch | None = None
 
-    @torch.inference_mode()
     def sample(self, logits_NV: Tensor, states: Sequence[SamplingState]) -> Sampled:
         """Draw one token for each row; the logits are overwritten. Observing the tokens is left to the caller."""
+        return self.draw(logits_NV, states).read()
+
+    @torch.inference_mode()
+    def draw(self, logits_NV: Tensor, states: Sequence[SamplingState]) -> Drawn:
+        """The same without waiting for the device, unless a row is cut by top_k, top_p or min_p."""
         batch = self._batch_of(tuple(states))
         scores_NV = logits_NV if batch.is_greedy_only else logits_NV.float()
         self._edit(scores_NV, batch)
@@ -172,14 +201,11 @@ class Sampler:
         for draws, choose in ((batch.plain, _choose_plain), (batch.truncated, _choose_truncated)):
             if draws is not None:
                 tokens_N[draws.rows] = choose(scores_NV.index_select(0, draws.rows), self._uniforms(draws), draws)
-        is_finite_N = peaks_N.isfinite()
         # One copy back, and so one wait for the device.
-        tokens, is_finite = torch.stack((tokens_N, is_finite_N.to(tokens_N.dtype))).tolist()
-        logprobs, tops = self._no_logprobs(batch), self._no_tops(batch)
-        if batch.reporting:
-            self._report(scores_NV, tokens_N, batch, logprobs, tops)
-        broken = tuple(row for row, number in enumerate(is_finite) if not number)
-        return Sampled(tokens, logprobs, tops, broken)
+        found = torch.stack((tokens_N, peaks_N.isfinite().to(tokens_N.dtype)))
+        if self._device.type != "cpu":
+            found = torch.empty(found.shape, dtype=found.dtype, pin_memory=True).copy_(found, non_blocking=True)
+        return Drawn(tokens_N, Stamp(self._device), found, partial(self._report, scores_NV, tokens_N, batch))
 
     # --- what stays between steps ------------------------------------------------------------------------------
 
@@ -191,7 +217,7 @@ class Sampler:
     def _plan(self, states: tuple[SamplingState, ...]) -> _Batch:
         rows = range(len(states))
         bias = [(row, *pair) for row in rows for pair in states[row].sampling.logit_bias]
-        banned = [row * self._vocab_size + token for row in rows for token in states[row].sampling.banned_ids]
+        banned = np.concatenate([states[row].banned + row * self._vocab_size for row in rows])
         constrained = tuple(row for row in rows if states[row].constraint is not None)
         reporting = tuple(row for row in rows if states[row].sampling.num_logprobs is not None)
         random = [row for row in rows if not states[row].is_greedy]
@@ -199,7 +225,7 @@ class Sampler:
             states=states,
             bias_places=self._ints([row * self._vocab_size + token for row, token, _ in bias]) if bias else None,
             bias_values=self._floats([value for _, _, value in bias]),
-            banned_places=self._ints(banned) if banned else None,
+            banned_places=self._ints(banned) if len(banned) else None,
             counting=tuple(row for row in rows if states[row].is_counting),
             constrained=constrained,
             constrained_rows=self._ints(constrained),
@@ -248,9 +274,8 @@ class Sampler:
             places.append(ids + row * self._vocab_size)
             taken.append(off)
             factors.append(np.full(len(ids), batch.states[row].sampling.repetition_penalty, np.float32))
-        at = torch.from_numpy(np.concatenate(places)).to(self._device)
-        factor = torch.from_numpy(np.concatenate(factors)).to(self._device)
-        off_scores = torch.from_numpy(np.concatenate(taken)).to(self._device)
+        at = self._on_device(np.concatenate(places))
+        factor, off_scores = self._on_device(np.concatenate(factors)), self._on_device(np.concatenate(taken))
         seen = flat.index_select(0, at)
         flat.index_copy_(0, at, torch.where(seen > 0, seen / factor, seen * factor) - off_scores)
 
@@ -265,19 +290,18 @@ class Sampler:
                 # A grammar that gives up must not take its neighbours along: its row is broken, theirs are not.
                 batch.states[row].error = error
                 words[place] = 0
-        bits = (torch.from_numpy(words).to(self._device).unsqueeze(-1) >> self._shifts) & 1
+        bits = (self._on_device(words).unsqueeze(-1) >> self._shifts) & 1
         return bits.flatten(1)[:, : self._vocab_size].bool()
 
     # --- logprobs ----------------------------------------------------------------------------------------------
 
     def _report(
-        self,
-        scores_NV: Tensor,
-        tokens_N: Tensor,
-        batch: _Batch,
-        logprobs: list[TokenLogprob | None],
-        tops: list[tuple[TokenLogprob, ...]],
-    ) -> None:
+        self, scores_NV: Tensor, tokens_N: Tensor, batch: _Batch
+    ) -> tuple[list[TokenLogprob | None], list[tuple[TokenLogprob, ...]]]:
+        logprobs: list[TokenLogprob | None] = [None] * len(batch.states)
+        tops: list[tuple[TokenLogprob, ...]] = [()] * len(batch.states)
+        if not batch.reporting:
+            return logprobs, tops
         all_NV = torch.log_softmax(scores_NV.index_select(0, batch.reporting_rows), dim=-1)
         tokens = tokens_N.index_select(0, batch.reporting_rows)
         chosen = all_NV.gather(1, tokens.unsqueeze(1)).squeeze(1).tolist()
@@ -288,31 +312,25 @@ class Sampler:
             pairs = zip(ids[place][:num_top], values[place][:num_top], strict=True)
             logprobs[row] = TokenLogprob(token=token, logprob=chosen[place])
             tops[row] = tuple(TokenLogprob(token=i, logprob=value) for i, value in pairs if value > -math.inf)
-
-    @staticmethod
-    def _no_logprobs(batch: _Batch) -> list[TokenLogprob | None]:
-        return [None] * len(batch.states)
-
-    @staticmethod
-    def _no_tops(batch: _Batch) -> list[tuple[TokenLogprob, ...]]:
-        return [()] * len(batch.states)
+        return logprobs, tops
 
     # --- tensors -----------------------------------------------------------------------------------------------
 
     def _uniforms(self, draws: _Draws) -> Tensor:
         return self._floats([state.draw() for state in draws.states]).unsqueeze(1)
 
-    def _ints(self, numbers: Sequence[int]) -> Tensor:
-        return self._on_device(numbers, torch.int64)
+    def _ints(self, numbers: Sequence[int] | NDArray[np.int64]) -> Tensor:
+        return self._on_device(np.asarray(numbers, np.int64))
 
     def _floats(self, numbers: Sequence[float]) -> Tensor:
-        return self._on_device(numbers, torch.float32)
+        return self._on_device(np.asarray(numbers, np.float32))
 
-    def _on_device(self, numbers: Sequence[float], dtype: torch.dtype) -> Tensor:
-        """From pinned memory to a GPU: a copy from other memory would wait for the whole step."""
-        if self._device.type == "cpu":
-            return torch.tensor(numbers, dtype=dtype)
-        return torch.tensor(numbers, dtype=dtype, pin_memory=True).to(self._device, non_blocking=True)
+    def _on_device(self, numbers: NDArray[Any]) -> Tensor:
+        """Return a copy; from pinned memory to a GPU: a copy from other memory would wait for the whole step."""
+        tensor = torch.from_numpy(numbers)
+        if self._device.type == "cpu" or not numbers.size:
+            return tensor.to(self._device, copy=True)
+        return tensor.pin_memory().to(self._device, non_blocking=True)
 
 
 def _choose_plain(scores_NV: Tensor, uniforms_N1: Tensor, draws: _Draws) -> Tensor:

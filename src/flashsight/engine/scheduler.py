@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
 from flashsight.core.types import PictureKey
+from flashsight.engine.ahead import Following, following
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.drafts import Drafter, may_draft
 from flashsight.engine.feed import PictureFeed
@@ -33,7 +34,8 @@ class Scheduler:
     """Continuous batching with chunked prefill over paged blocks. One thread calls it.
 
     The round: `plan()`, run it, `picture_encoded` for each of its encodes, `commit(plan, sampled)`. Between two rounds,
-    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. `clock` gives seconds that only grow.
+    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. Between `plan` and `commit`, `plan_after` may say
+    what to run behind it: commit both in their order before the next `plan`. `clock` gives seconds that only grow.
     """
 
     def __init__(
@@ -182,6 +184,13 @@ class Scheduler:
             decode_requests=self._feed.decode_requests(reading),
         )
 
+    def plan_after(self, plan: Plan) -> Following | None:
+        """Say what may run behind a plan before its tokens are known; None if those change what runs next."""
+        head = self.queue.head()
+        if head is not None and len(self._running) < self._max_running and self._fits(head):
+            return None
+        return following(plan, self._running, self.pool)
+
     def commit(
         self, plan: Plan, sampled: Mapping[SequenceId, Line[int]], complete: Collection[SequenceId] = ()
     ) -> tuple[Sequence, ...]:
@@ -254,7 +263,7 @@ class Scheduler:
         """Append what was sampled; keys and values of guesses that did not hold are left to be overwritten."""
         sequence = chunk.sequence
         for place, token in enumerate(tokens):
-            _take_token(sequence, token, is_complete=is_complete and place == len(tokens) - 1)
+            sequence.take(token, is_complete=is_complete and place == len(tokens) - 1)
             if sequence.finish is not None:
                 break
         num_held = len(tokens) - 1
@@ -384,14 +393,3 @@ class Scheduler:
 
 def _rank(sequence: Sequence) -> tuple[int, int]:
     return sequence.rank
-
-
-def _take_token(sequence: Sequence, token: int, *, is_complete: bool) -> None:
-    if token in sequence.sampling.stop_ids:
-        sequence.finish = "stop"
-        return
-    sequence.generated.append(token)
-    if is_complete:
-        sequence.finish = "stop"
-    elif len(sequence) >= sequence.max_length:
-        sequence.finish = "length"

@@ -123,6 +123,17 @@ class Sequence:
             return "none"
         return min(self.levels.values(), key=LEVELS.index, default="device")
 
+    def take(self, token: int, *, is_complete: bool) -> None:
+        """Append a token and see whether it ends the answer. A stop id is not appended."""
+        if token in self.sampling.stop_ids:
+            self.finish = "stop"
+            return
+        self.generated.append(token)
+        if is_complete:
+            self.finish = "stop"
+        elif len(self) >= self.max_length:
+            self.finish = "length"
+
     def ids(self, start: int, end: int) -> NDArray[np.int64]:
         """Token ids [start, end), int64 [end - start]."""
         edge = self.num_prompt

@@ -16,8 +16,11 @@ from torch import Tensor
 
 from flashsight.core.types import Grid
 from flashsight.engine.graphs import Recorder, StepGraphs
+from flashsight.engine.picturegraphs import PictureGraphs
+from flashsight.engine.snapshot import Progress
 from flashsight.models.attention.layout import AttendPictures, AttentionBackend, KVCache, Span, StepLayout
 from flashsight.models.attention.paged import PagedBackend
+from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.door import VisionLanguageModel
 
@@ -49,21 +52,40 @@ class Takeover:
         *,
         max_sequences: int,
         step_tokens: int,
+        most_patches: int = 0,
         pictures: AttendPictures | None = None,
         graph_bytes: int = 0,
     ) -> None:
+        """most_patches: of pictures that are recorded. graph_bytes: the most that recordings may hold; 0: no bound."""
         self._model, self._cache, self._recorder, self._pictures = model, cache, recorder, pictures
-        self._max_sequences, self._step_tokens = max_sequences, step_tokens
+        self._max_sequences, self._step_tokens, self._most_patches = max_sequences, step_tokens, most_patches
         self._most_bytes = graph_bytes
         self._tried_out, self._is_sound = Event(), False
         self.backend: PagedBackend | None = None
         """What steps attend by, once it has proved itself."""
         self.graphs: StepGraphs | None = None
+        self.picture_graphs: PictureGraphs | None = None
         self.graph_bytes = 0
-        """What recorded steps hold on the device."""
+        """What recordings hold on the device."""
 
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        is_trying = not self._tried_out.is_set()
+        is_next = self._is_sound and (self.backend is None or self._has_more)
+        return Progress(
+            has_kernels=self.backend is not None,
+            num_recorded=sum(
+                graphs.num_recorded for graphs in (self.graphs, self.picture_graphs) if graphs is not None
+            ),
+            is_under_way=is_trying or is_next,
+        )
+
+    @torch.inference_mode()
     def begin(self, wake: Callable[[], object]) -> None:
         """Start trying out. wake: called when `go_on` has something to do."""
+        for grid in TRIAL_GRIDS:
+            self._model.tables_of(grid)  # steps may come to use them, so they are not made on the trial's stream
         Thread(target=self._try_out, args=(wake,), name="flashsight-kernels", daemon=True).start()
 
     def go_on(self) -> bool:
@@ -72,44 +94,58 @@ class Takeover:
             return False
         if self.backend is None:
             self._take_over()
-            return self.graphs is not None
-        return self.graphs is not None and self._record(self.graphs)
+        elif self._has_more:
+            self._record()
+        return self._has_more
 
     def _take_over(self) -> None:
         self.backend = PagedBackend(self._model.shape.num_heads, self._cache)
         if self._pictures is not None:
             self._model.attend_pictures = self._pictures
         _log.info("steps now run on the kernels of their own", extra={"attention": self.backend.name})
-        if self._recorder is not None:
-            self.graphs = StepGraphs(
-                self._model,
-                self.backend,
-                self._recorder,
-                max_sequences=self._max_sequences,
-                step_tokens=self._step_tokens,
-                num_blocks=min(self._cache.k.shape[1], self._most_blocks),
-            )
+        if self._recorder is None:
+            return
+        self.graphs = StepGraphs(
+            self._model,
+            self.backend,
+            self._recorder,
+            max_sequences=self._max_sequences,
+            step_tokens=self._step_tokens,
+            num_blocks=min(self._cache.k.shape[1], self._most_blocks),
+        )
+        if self._pictures is not None:
+            attend = KernelPictures(is_recorded=True)
+            self.picture_graphs = PictureGraphs(self._model, self._recorder, attend, most_patches=self._most_patches)
 
     @property
     def _most_blocks(self) -> int:
         return self._max_sequences * -(-self._model.shape.max_positions // self._cache.block_size)
 
-    def _record(self, graphs: StepGraphs) -> bool:
+    @property
+    def _has_more(self) -> bool:
+        return any(graphs is not None and graphs.has_more for graphs in (self.picture_graphs, self.graphs))
+
+    def _record(self) -> None:
+        """Record one more form; the pictures' first, for there are few."""
+        todo = [graphs for graphs in (self.picture_graphs, self.graphs) if graphs is not None and graphs.has_more]
         free_bytes = _free_bytes(self._model.device)
         try:
-            is_more = graphs.record_next()
+            todo[0].record_next()
         except Exception:
-            _log.exception("a step could not be recorded; steps run unrecorded from here on")
-            graphs.stop_recording()
-            return False
+            _log.exception("a form could not be recorded; what is not recorded yet runs unrecorded from here on")
+            self._stop_recording()
+            return
         self.graph_bytes += max(0, free_bytes - _free_bytes(self._model.device))
         if self._most_bytes and self.graph_bytes > self._most_bytes:
-            _log.warning("recorded steps hold %d bytes, more than planned; no more are recorded", self.graph_bytes)
-            graphs.stop_recording()
-            return False
-        if not is_more:
-            _log.info("%d steps recorded", graphs.num_recorded, extra={"graph_bytes": self.graph_bytes})
-        return is_more
+            _log.warning("recordings hold %d bytes, more than planned; no more are made", self.graph_bytes)
+            self._stop_recording()
+        if not self._has_more:
+            _log.info("%d forms recorded", self.progress.num_recorded, extra={"graph_bytes": self.graph_bytes})
+
+    def _stop_recording(self) -> None:
+        for graphs in (self.picture_graphs, self.graphs):
+            if graphs is not None:
+                graphs.stop_recording()
 
     # --- the thread that tries out ---------------------------------------------------------------------------
 
@@ -177,8 +213,12 @@ def _difference(ours: Tensor, reference: Tensor) -> float:
 
 
 def _aside(device: torch.device) -> torch.cuda.StreamContext | torch.no_grad:
-    """A stream of its own on a GPU, so that steps do not wait for trials."""
-    return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else torch.no_grad()
+    """A stream of its own on a GPU, so that steps do not wait for trials; it sees all that was launched before."""
+    if device.type != "cuda":
+        return torch.no_grad()
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.default_stream(device))
+    return torch.cuda.stream(stream)
 
 
 def _free_bytes(device: torch.device) -> int:

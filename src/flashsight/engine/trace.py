@@ -32,10 +32,14 @@ class Trace:
         """Note what another thread has timed."""
         self.events.append(Event(lane, note, started_at, ended_at))
 
+    def ended(self, lane: Lane, note: str, started_at: float) -> None:
+        """Note what ends now."""
+        self._wait()
+        self.add(lane, note, started_at, self._clock())
+
     @contextmanager
     def timing(self, lane: Lane, note: str) -> Iterator[None]:
         """Time what happens inside."""
         started_at = self._clock()
         yield
-        self._wait()
-        self.add(lane, note, started_at, self._clock())
+        self.ended(lane, note, started_at)

@@ -35,6 +35,7 @@ def takeover_of(config: Config, loaded: LoadedModel, plan: MemoryPlan, cache: KV
         CudaRecorder(loaded.device),
         max_sequences=plan.limits.max_sequences,
         step_tokens=plan.limits.step_tokens,
+        most_patches=plan.limits.encode_patches,
         pictures=KernelPictures(),
         graph_bytes=plan.reserve_bytes // 2,
     )

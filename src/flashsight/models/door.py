@@ -58,6 +58,10 @@ class VisionLanguageModel(Protocol):
         A picture's features don't depend on what it is packed with.
         """
 
+    def tables_of(self, grid: Grid) -> tuple[Tensor, ...]:
+        """Return what encoding a picture of this grid reads beside weights and patches: the same tensors each time, for
+        as long as they are kept or somebody holds them."""
+
     def embed(self, ids_T: Tensor) -> Tensor:
         """Return hidden_TC of token ids. Picture features, cast to its dtype, replace the rows of picture tokens."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.engine.fast.tape import Tape
 from tests.support.prompts import Prompt, model_input, pixel_path, some_picture
 from torch import Tensor
 
@@ -40,14 +40,6 @@ def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     if not torch.cuda.is_available():
         monkeypatch.setattr(takeover_module, "TRIALS", (((0, 5), (0, 2)), ((5, 1),), ((6, 1), (2, 1))))
         monkeypatch.setattr(takeover_module, "TRIAL_GRIDS", (Grid(t=1, h=2, w=4), Grid(t=1, h=2, w=2)))
-
-
-class Tape:
-    """Plays the part of a CUDA graph: repeats the function on the same tensors, into the same outcome."""
-
-    def record(self, run: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
-        outcome = run().clone()
-        return lambda: outcome.copy_(run()), outcome
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-NUM_PIECES = 4
-"""Copies that may be under way at once; more than a step makes, so that the host seldom waits."""
+NUM_PIECES = 8
+"""Copies that may be under way at once; more than two steps make, so that the host seldom waits."""
 LEAST_NUMBERS = 1 << 14
 
 
 class Staging:
     """A few pieces of host memory that take turns. Used by one thread."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        least_numbers: int = LEAST_NUMBERS,
+        num_pieces: int = NUM_PIECES,
+    ) -> None:
+        """least_numbers: length of a piece at first. num_pieces: on a GPU; elsewhere a copy ends at once."""
         self._is_pinned = device.type == "cuda"
-        self._pieces = [self._piece(LEAST_NUMBERS, dtype) for _ in range(NUM_PIECES if self._is_pinned else 1)]
+        self._pieces = [self._piece(least_numbers, dtype) for _ in range(num_pieces if self._is_pinned else 1)]
         self._copied: list[torch.cuda.Event | None] = [None] * len(self._pieces)
         self._turn = 0
 

@@ -70,6 +70,10 @@ class Glm4v(nn.Module):
         """Return features_MC of packed still pictures."""
         return self.vision(patches_PK, grids, attend)  # type: ignore[no-any-return]
 
+    def tables_of(self, grid: Grid) -> tuple[Tensor, ...]:
+        """Return the position table and the angles of a grid."""
+        return self.vision.tables_of([grid])
+
     def embed(self, ids_T: Tensor) -> Tensor:
         """Return hidden_TC of token ids, in the dtype of the residual stream."""
         return self.text.embedding(ids_T).to(self.text.norm.weight.dtype)  # type: ignore[no-any-return]

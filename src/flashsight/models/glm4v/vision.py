@@ -116,7 +116,7 @@ class Vision(nn.Module):
     def patch_features(self, patches_PK: Tensor, grids: Sequence[Grid], attend: AttendPictures | None = None) -> Tensor:
         """Return hidden_PC of every patch, before squares of patches are merged."""
         cu_patches = (0, *accumulate(grid.num_patches for grid in grids))
-        position_PC, cos, sin = self._tables_of(grids)
+        position_PC, cos, sin = self.tables_of(grids)
         hidden_PC = self.patch_norm(self.patch(patches_PK)) + position_PC
         attend = attend or self.attend
         if not torch.is_grad_enabled() and isinstance(attend, TurnPictures):
@@ -142,7 +142,8 @@ class Vision(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
-    def _tables_of(self, grids: Sequence[Grid]) -> tuple[Tensor, ...]:
+    def tables_of(self, grids: Sequence[Grid]) -> tuple[Tensor, ...]:
+        """Return position_PC, cos and signed sin [P, 1, D] of packed pictures; those of one picture are kept."""
         is_learning = self.training or (self.position.requires_grad and torch.is_grad_enabled())
         if is_learning or torch.compiler.is_compiling():
             tables = [self._make_tables(grid) for grid in grids]

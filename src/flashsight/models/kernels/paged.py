@@ -31,6 +31,11 @@ class Tables:
     blocks: Tensor
 
 
+def padded(size: int) -> int:
+    """Side of a tile that holds `size`: a power of two, and no less than matrix units multiply."""
+    return max(16, int(triton.next_power_of_2(size)))
+
+
 def num_splits_for(num_rows: int) -> int:
     """Pieces that a context is cut into: enough programs to fill a large GPU, in few compiled variants."""
     return 64 if num_rows <= 2 else 16 if num_rows <= 8 else 4
@@ -44,11 +49,10 @@ def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tabl
     o_NHD = torch.empty_like(q_NHD)
     parts = q_NHD.new_empty(num_rows, num_heads, splits, size, dtype=torch.float32)
     tops = q_NHD.new_empty(num_rows, num_heads, splits, 2, dtype=torch.float32)
-    block = triton.next_power_of_2(size)
-    sizes = {"H": num_heads, "G": num_kv_heads, "D": size, "BD": block, "SPLITS": splits}
+    sizes = {"H": num_heads, "G": num_kv_heads, "D": size, "BD": padded(size), "SPLITS": splits}
     _attend_decodes[(num_rows, num_kv_heads, splits)](
         q_NHD, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops, size**-0.5 * LOG2_E,
-        S=block_size, R=max(16, triton.next_power_of_2(group)), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
+        S=block_size, R=padded(group), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
     )  # fmt: skip
     _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
     return o_NHD
@@ -75,7 +79,7 @@ def attend_chunks(
         q_THD, cache_k, cache_v, tables.past, tables.table, tables.row, tables.new, tables.blocks, *tiles,
         o_THD, size**-0.5 * LOG2_E, H=num_heads, G=num_kv_heads, D=size, S=block_size,
         R=triton.next_power_of_2(group), TOKENS=chunk_tokens(num_heads, num_kv_heads),
-        BD=max(16, triton.next_power_of_2(size)), KEYS=CHUNK_KEYS, num_warps=8, num_stages=2,
+        BD=padded(size), KEYS=CHUNK_KEYS, num_warps=8, num_stages=2,
     )  # fmt: skip
     return o_THD
 

@@ -1,0 +1,62 @@
+"""What follows a step whose tokens nobody has read yet: the same sequences, each one token further. Touches no tensor.
+
+The device then never waits for the host between two steps. The price is one step of lag: that a sequence has ended by
+a stop token is seen when its next step runs already, and what that computes for it is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Line
+from dataclasses import dataclass
+
+from flashsight.core.types import TokenSampling
+from flashsight.engine.blocks import BlockPool
+from flashsight.engine.plan import Chunk, Plan
+from flashsight.engine.sequence import Phase, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A step of decodes. Chunk i goes on from the token that the step before draws in its sampled row rows[i]."""
+
+    plan: Plan
+    rows: tuple[int, ...]
+
+
+def may_run_ahead(sampling: TokenSampling) -> bool:
+    """True if the device draws the next token by itself, and no token drawn before changes its scores."""
+    is_cut = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
+    return (
+        (sampling.temperature == 0 or sampling.top_k == 1 or not is_cut)
+        and sampling.constraint is None
+        and sampling.num_logprobs is None
+        and sampling.repetition_penalty == 1
+        and sampling.presence_penalty == 0
+        and sampling.frequency_penalty == 0
+    )
+
+
+def following(plan: Plan, running: Line[Sequence], pool: BlockPool) -> Following | None:
+    """Return what follows a plan, with blocks for it; None unless the plan draws a token for all who are running.
+
+    Whoever reaches his longest with that token is left out. A block that its sequence turns out not to need is given
+    back with the others, when the sequence ends.
+    """
+    drawing = [chunk.sequence for chunk in plan.chunks if chunk.samples]
+    here = [(row, sequence) for row, sequence in enumerate(drawing) if sequence.phase is not Phase.FINISHED]
+    if len(here) < len(running) or any(not _is_free(sequence) for _, sequence in here):
+        return None
+    here = [(row, sequence) for row, sequence in here if len(sequence) + 1 < sequence.max_length]
+    for _, sequence in here:
+        num_missing = pool.num_blocks_for(len(sequence) + 1) - len(sequence.blocks)
+        if num_missing > pool.num_available:
+            return None
+        sequence.blocks += pool.allocate(max(0, num_missing))
+    if not here:
+        return None
+    chunks = tuple(Chunk(sequence, len(sequence), len(sequence) + 1, samples=True) for _, sequence in here)
+    return Following(Plan(chunks=chunks, num_decodes=len(chunks)), tuple(row for row, _ in here))
+
+
+def _is_free(sequence: Sequence) -> bool:
+    return sequence.drafter is None and may_run_ahead(sequence.sampling)

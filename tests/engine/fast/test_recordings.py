@@ -1,0 +1,217 @@
+"""Recorded sizes of pictures, and how recordings are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.engine.fast.tape import Tape
+from tests.support.prompts import Picture, pixel_path, some_picture
+from torch import Tensor
+
+from flashsight.core.config import ModelConfig
+from flashsight.core.types import Grid, PictureInput, PictureKey
+from flashsight.engine import graphs as graphs_module
+from flashsight.engine import picturegraphs
+from flashsight.engine import takeover as takeover_module
+from flashsight.engine.graphs import CudaRecorder, StepGraphs
+from flashsight.engine.picturegraphs import PictureGraphs
+from flashsight.engine.runner import Runner
+from flashsight.engine.takeover import Takeover
+from flashsight.models.attention.layout import KVCache
+from flashsight.models.attention.paged import PagedBackend
+from flashsight.models.attention.pictures import KernelPictures
+from flashsight.models.attention.sdpa import SdpaBackend
+from flashsight.models.glm4v.model import Glm4v
+from flashsight.models.loading import load_model
+
+COMMON = Grid(t=1, h=6, w=8)
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint: Path) -> Iterator[Glm4v]:
+    model = load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device="cpu")).model
+    attend = model.attend_pictures
+    yield model
+    model.attend_pictures = attend
+
+
+@pytest.fixture(autouse=True)
+def one_common_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picturegraphs, "COMMON_GRIDS", (COMMON,))
+
+
+def cache_of(model: Glm4v) -> KVCache:
+    shape = model.shape
+    return KVCache.allocate(
+        num_layers=shape.num_layers,
+        num_blocks=8,
+        block_size=16,
+        num_kv_heads=shape.num_kv_heads,
+        head_size=shape.head_size,
+        dtype=model.dtype,
+        device=model.device,
+    )
+
+
+def shown(pixels: Picture) -> PictureInput:
+    height, width = pixels.shape[:2]
+    grid = Grid(t=1, h=height // 14, w=width // 14)
+    key = PictureKey(str(pixels[0, 0]))
+    return PictureInput(
+        key=key, grid=grid, resized=(height, width), start=0, num_tokens=grid.num_patches // 4, load=lambda: pixels
+    )
+
+
+def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_them(
+    model: Glm4v, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover_module, "TRIALS", (((0, 3),),))
+    monkeypatch.setattr(takeover_module, "TRIAL_GRIDS", (Grid(t=1, h=2, w=2),))
+    cache = cache_of(model)
+    plain = Runner(model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8)
+    takeover = Takeover(
+        model, cache, Tape(), max_sequences=1, step_tokens=8, most_patches=48, pictures=KernelPictures()
+    )
+    fast = Runner(
+        model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8, takeover=takeover
+    )
+    pixels = [some_picture(1), some_picture(2, 56, 84), some_picture(3), some_picture(4, 56, 84), some_picture(5)]
+    pictures = [shown(each) for each in pixels]
+    expected = plain.encode(pictures, pixels)
+    takeover._try_out(lambda: None)
+    while takeover.go_on():
+        pass
+    graphs = takeover.picture_graphs
+    assert graphs is not None
+    assert graphs.num_recorded == 1
+    for number in (1, 2):
+        for found, features in zip(fast.encode(pictures, pixels), expected, strict=True):
+            assert float((found - features).norm() / features.norm()) < 1e-5
+            assert found.untyped_storage().nbytes() == found.nbytes
+        assert graphs.num_replays == 3 * number
+    assert graphs.has_more, "a size that is shown four times is recorded, too"
+    assert takeover.progress.is_under_way
+    while takeover.go_on():
+        pass
+    fast.encode(pictures, pixels)
+    assert graphs.num_replays == 6 + 5
+
+
+def test_large_sizes_and_more_than_a_few_are_never_recorded(model: Glm4v, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picturegraphs, "MOST_GRIDS", 2)
+    graphs = PictureGraphs(model, Tape(), KernelPictures(is_recorded=True), most_patches=48)
+    for grid in (Grid(t=1, h=8, w=8), Grid(t=1, h=2, w=2), Grid(t=1, h=4, w=2), Grid(t=1, h=2, w=4)):
+        for _ in range(9):
+            patches_PK = torch.zeros(grid.num_patches, model.shape.patch_elements)
+            assert graphs.encode(patches_PK, grid) is None
+    recorded = 0
+    while graphs.has_more:
+        graphs.record_next()
+        recorded += 1
+    assert recorded == graphs.num_recorded == 2
+
+
+def test_a_recording_outlives_the_tables_that_are_kept_for_its_size(model: Glm4v) -> None:
+    graphs = PictureGraphs(model, Tape(), KernelPictures(is_recorded=True), most_patches=48)
+    graphs.record_next()
+    held = graphs._recorded[COMMON].tables
+    assert [id(table) for table in held] == [id(table) for table in model.tables_of(COMMON)]
+    model.vision._tables.clear()
+    assert [id(table) for table in held] != [id(table) for table in model.tables_of(COMMON)]
+
+
+def test_decodes_are_recorded_before_chunks_and_large_chunks_before_small_ones(
+    model: Glm4v, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphs_module, "CHUNK_ROWS", (2, 4))
+    backend = PagedBackend(model.shape.num_heads, cache_of(model))
+    graphs = StepGraphs(model, backend, Tape(), max_sequences=2, step_tokens=8, num_blocks=8)
+    forms = []
+    monkeypatch.setattr(graphs, "_record", lambda form: forms.append(form) or _Recorded(form))
+    while graphs.has_more:
+        graphs.record_next()
+    assert [(form.num_rows, bool(form.num_tiles)) for form in forms] == [(1, False), (2, False), (4, True), (2, True)]
+
+
+class _Recorded:
+    def __init__(self, form: Any) -> None:
+        self.form = form
+
+
+class FakeCuda:
+    """Notes on which stream things run, in torch.cuda's place."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.current, self.num_streams = "engine's", 0
+        self.is_capturing = False
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
+        monkeypatch.setattr(torch.cuda, "Stream", self._stream)
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: _Stream(self.current))
+        monkeypatch.setattr(torch.cuda, "stream", self._on)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", _Graph)
+        monkeypatch.setattr(torch.cuda, "graph", self._capture)
+
+    def _stream(self, device: torch.device) -> _Stream:
+        self.num_streams += 1
+        return _Stream(f"stream {self.num_streams}")
+
+    @contextmanager
+    def _on(self, stream: _Stream) -> Iterator[None]:
+        before, self.current = self.current, stream.name
+        try:
+            yield
+        finally:
+            self.current = before
+
+    @contextmanager
+    def _capture(self, graph: object, *, pool: str, stream: _Stream, capture_error_mode: str) -> Iterator[None]:
+        assert (pool, capture_error_mode) == ("pool", "thread_local")
+        self.current, self.is_capturing = stream.name, True
+        yield  # torch leaves the stream set where a capture breaks off
+        self.is_capturing = False
+
+
+class _Stream:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def wait_stream(self, other: _Stream) -> None:
+        pass
+
+
+class _Graph:
+    def replay(self) -> None:
+        pass
+
+
+def test_every_form_is_rehearsed_and_captured_on_one_stream_which_is_left_even_if_it_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = FakeCuda(monkeypatch)
+    recorder = CudaRecorder(torch.device("cpu"))
+    ran: list[tuple[str, bool]] = []
+
+    def run() -> Tensor:
+        ran.append((cuda.current, cuda.is_capturing))
+        return torch.zeros(1)
+
+    for _ in range(3):
+        recorder.record(run)
+        assert cuda.current == "engine's"
+    assert ran == [("stream 1", False), ("stream 1", True)] * 3
+    assert cuda.num_streams == 1
+
+    def broken() -> Tensor:
+        if cuda.is_capturing:
+            raise RuntimeError("not while capturing")
+        return torch.zeros(1)
+
+    with pytest.raises(RuntimeError, match="not while capturing"):
+        recorder.record(broken)
+    assert cuda.current == "engine's"
