@@ -61,7 +61,27 @@ def gpu(
     flashsight bench gpu --rounds 1
     """
     from flashsight.bench.suite import CASES, run_suite
-    from flashsight.bench.verdict import about_steps, beside_marks
+
+    async def measure() -> Outcome:
+        async with _server(effective, url, log_file) as (wire, own):
+            start_seconds = await _first_answer(wire, own)
+            if own is not None:
+                await _until_quick(wire, settle)
+            return await run_suite(
+                wire,
+                system=url or "flashsight",
+                seed=_seed(),
+                cases=[replace(case, rounds=rounds or case.rounds) for case in CASES],
+                start_seconds=start_seconds,
+                progress=_counting(),
+                keep=_keeping(json_file),
+            )
+
+    _tell(asyncio.run(measure()))
+
+
+def _keeping(json_file: Path | None) -> Callable[[Outcome], None]:
+    """Show the row that came last, and keep all that is known."""
 
     def keep(outcome: Outcome) -> None:
         if outcome.rows:
@@ -71,32 +91,20 @@ def gpu(
         if json_file is not None:
             json_file.write_text(json.dumps(outcome.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    async def measure() -> None:
-        async with _server(effective, url, log_file) as (wire, own):
-            start_seconds = await _first_answer(wire, own)
-            if own is not None:
-                await _until_quick(wire, settle)
-            outcome = await run_suite(
-                wire,
-                system=url or "flashsight",
-                seed=_seed(),
-                cases=[replace(case, rounds=rounds or case.rounds) for case in CASES],
-                start_seconds=start_seconds,
-                progress=_counting(),
-                keep=keep,
-            )
-        print(beside_marks(outcome))
-        print(
-            "\nGoals and marks: one H200, GLM-4.6V-Flash's dimensions, bfloat16, 64 tokens; ms unless said otherwise."
-        )
-        print(about_steps(outcome))
-        failed = sum(row.num_failed for row in outcome.rows.values())
-        if failed:
-            to_stderr().print(f"{failed} requests failed; the figures leave them out", style="red")
-        for name, message in outcome.failures.items():
-            to_stderr().print(f"{name} could not be measured: {message}", style="red")
+    return keep
 
-    asyncio.run(measure())
+
+def _tell(outcome: Outcome) -> None:
+    from flashsight.bench.verdict import about_steps, beside_marks
+
+    print(beside_marks(outcome))
+    print("\nGoals and marks: one H200, GLM-4.6V-Flash's dimensions, bfloat16, 64 tokens; ms unless said otherwise.")
+    print(about_steps(outcome))
+    failed = sum(row.num_failed for row in outcome.rows.values())
+    if failed:
+        to_stderr().print(f"{failed} requests failed; the figures leave them out", style="red")
+    for name, message in outcome.failures.items():
+        to_stderr().print(f"{name} could not be measured: {message}", style="red")
 
 
 def agree(
