@@ -179,7 +179,7 @@ class Loop:
         self._num_faults += 1
         _log.exception("%s failed", what, extra={"request_ids": [request.request_id for request in requests]})
         for request in requests:
-            self._fail(request.sequence, _fault_of(request))
+            self._fail(request.sequence, request.fault())
 
     # --- pictures --------------------------------------------------------------------------------------------
 
@@ -354,7 +354,7 @@ class Loop:
             self._num_faults += 1
             said = {"request_ids": [request.request_id]}
             _log.error("a row cannot be sampled: its logits are not numbers", exc_info=error, extra=said)
-            error = _fault_of(request)
+            error = request.fault()
         self._fail(request.sequence, error)
 
     def _publish(self, request: Request, sampled: Sampled, rows: range, now: float) -> None:
@@ -389,10 +389,6 @@ class Loop:
             forms_recorded=progress.num_recorded,
             is_speeding_up=int(progress.is_under_way),
         )
-
-
-def _fault_of(request: Request) -> EngineFault:
-    return EngineFault(f"the engine failed on this request; it is logged as {request.request_id}, please send it again")
 
 
 def _pixels(encode: Encode) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flashsight.core.errors import EngineFault
 from flashsight.core.types import PromptStats, Timings
 from flashsight.engine.publish import Ticket
 from flashsight.engine.sampler import SamplingState
@@ -47,4 +48,10 @@ class Request:
                 prefill_seconds=self.prefill_seconds,
                 first_token_seconds=now - self.submitted_at,
             ),
+        )
+
+    def fault(self) -> EngineFault:
+        """What its caller is told when the engine is to blame; the log has the rest."""
+        return EngineFault(
+            f"the engine failed on this request; it is logged as {self.request_id}, please send it again"
         )
