@@ -191,6 +191,25 @@ def test_a_fault_names_its_field(scripted: openai.OpenAI, fields: dict[str, Any]
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"max_output_tokens": 1 << 20}, "max_output_tokens", "context_length_exceeded"),
+        ({"input": "one two three " * 2000}, "input", "context_length_exceeded"),
+        ({"text": {"format": {"type": "json_schema", "name": "x", "schema": {"not": {}}}}}, "text.format", "invalid_schema"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": PNG}] * 17}]},
+         "input", "too_many_images"),
+    ],
+)  # fmt: skip
+def test_what_the_road_refuses_is_named_as_a_response_names_it(
+    client: openai.OpenAI, fields: dict[str, Any], param: str, code: str, stream: bool
+):
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(**{"model": MODEL, "input": "x", "stream": stream, **fields})
+    assert (caught.value.param, caught.value.code) == (param, code)
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_metadata_comes_back_as_it_was_sent(scripted: openai.OpenAI, stream: bool):
     sent = {"case": "42", "language": "fr"}
     answer = respond(scripted, metadata=sent, stream=stream)

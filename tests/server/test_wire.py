@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from typing import Any
@@ -174,8 +175,10 @@ def test_a_request_that_comes_in_crumbs_is_answered_alike(house: LiveHouse):
         POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
         POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         POST + b"Content-Length: 3\r\n\r\n{}}",
+        b"BREW /pot HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
-    ids=["negative length", "two lengths", "no chunk", "an empty object in chunks", "no JSON"],
+    ids=["negative length", "two lengths", "no chunk", "an empty object in chunks", "no JSON", "no method", "no HTTP"],
 )
 def test_a_broken_request_is_turned_away_and_the_next_one_answered(house: LiveHouse, broken: bytes):
     got = b""
@@ -185,7 +188,35 @@ def test_a_broken_request_is_turned_away_and_the_next_one_answered(house: LiveHo
         while piece := connection.recv(65536):
             got += piece
     assert got.split(b" ")[1][:1] == b"4"
+    assert set(json.loads(got.partition(b"\r\n\r\n")[2])["error"]) == {"message", "type", "param", "code"}
     assert events_of(house)
+
+
+@pytest.mark.parametrize("line", [POST + b"X-More: ", POST, b"GET /"], ids=["one header", "many headers", "one line"])
+def test_headers_that_do_not_end_are_refused_before_they_fill_the_memory(house: LiveHouse, line: bytes):
+    piece = b"X-More: 1\r\n" * 1000 if line == POST else b"a" * 10_000
+    got, num_sent = b"", 0
+    with socket.create_connection(("127.0.0.1", house.live.port), timeout=20) as connection:
+        try:
+            connection.sendall(line)
+            while num_sent < (32 << 20):
+                connection.sendall(piece)
+                num_sent += len(piece)
+        except OSError:
+            pass  # closed while we were still sending
+        with contextlib.suppress(OSError):
+            got = connection.recv(65536)
+    assert num_sent < (32 << 20)
+    assert got[:12] in (b"HTTP/1.1 431", b"HTTP/1.1 400", b"")
+    assert events_of(house)
+
+
+def test_what_is_refused_for_its_headers_hears_the_limit(house: LiveHouse):
+    with socket.create_connection(("127.0.0.1", house.live.port), timeout=20) as connection:
+        connection.sendall(POST + b"X-More: " + b"a" * 66_000)
+        got = received_until(connection, b"}}")
+    assert got.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(got.partition(b"\r\n\r\n")[2])["error"]["message"] == "the headers exceed 65536 bytes"
 
 
 @pytest.mark.parametrize("sent", [b"", POST, b"POST /v1/chat"], ids=["nothing", "half the headers", "half a line"])

@@ -11,12 +11,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flashsight.core.errors import FlashSightError
 from flashsight.core.types import Delta, Finish, ReasoningDelta, TextDelta, Usage
 from flashsight.presets import Preset
 from flashsight.server.replies import JsonObject, beside_usage, boxes_of, server_timing
 from flashsight.server.responsebody import ParsedResponse, ResponseBody, parse_response
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
 from flashsight.service import ChatService, Readiness
+
+_NAMES_OF_CHATS = {"messages": "input", "max_tokens": "max_output_tokens", "response_format": "text.format"}
 
 
 def responses_endpoint(
@@ -35,8 +38,16 @@ def responses_endpoint(
                 return await _respond(chat, parsed, request)
         except ClientGone:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
+        except FlashSightError as error:
+            error.param = _own_name(error.param)
+            raise
 
     return create_response
+
+
+def _own_name(param: str | None) -> str | None:
+    """Return the name that a response has for a field that a chat calls `param`; the road behind both knows chats."""
+    return None if param is None else _NAMES_OF_CHATS.get(param, param)
 
 
 async def _respond(chat: ChatService, parsed: ParsedResponse, request: Request) -> Response:
@@ -88,7 +99,7 @@ class Reply:
 
     def failure(self, told: JsonObject) -> JsonObject:
         """Return the event of an error inside the stream."""
-        return self._event("error", message=told["message"], code=told["code"], param=told["param"])
+        return self._event("error", message=told["message"], code=told["code"], param=_own_name(told["param"]))
 
     def whole(self) -> JsonObject:
         """Return the response object as it stands."""
