@@ -16,6 +16,7 @@ from flashsight.core.errors import ConfigError
 from flashsight.core.types import Conversation, Delta, Finish, JsonConstraint, Sampling, TextDelta, TextPart
 from flashsight.workbench.evidence import draw_boxes, split_evidence, with_evidence
 from flashsight.workbench.export import columns_of, write_excel
+from flashsight.workbench.ratings import run_id
 from flashsight.workbench.records import Run, RunError, open_run
 from flashsight.workbench.run import BatchRun, resume
 from tests.workbench.house import QUESTION, SCHEMA, USAGE, asker_of, new_run
@@ -117,6 +118,8 @@ async def test_excel_shows_the_boxes_on_the_thumbnails(shop: Path, tmp_path: Pat
     with zipfile.ZipFile(tmp_path / "out.xlsx") as parts:
         (name,) = (name for name in parts.namelist() if name.startswith("xl/media/"))
         with Image.open(io.BytesIO(parts.read(name))) as image:
+            assert image.format == "PNG"
+            assert json.loads(image.text["AIGC"])["ProduceID"] == run_id(run)  # type: ignore[attr-defined]
             red = [image.convert("RGB").getpixel((24, y)) for y in (24, 4)]
     assert red[0][0] > red[0][1] + 40  # type: ignore[index, operator]
     assert min(red[1]) > 200  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from flashsight.core.types import Media
 from flashsight.processing.media import MediaGate
 from flashsight.service.upstream import Unreachable
 from flashsight.workbench import journal as journal_module
+from flashsight.workbench.export import write_csv
 from flashsight.workbench.journal import Journal
 from flashsight.workbench.progress import Progress
 from flashsight.workbench.records import Case, CasePicture, Result, RunError, Timing, open_run
@@ -98,6 +99,32 @@ async def test_a_bad_picture_costs_its_own_row_only(pictures: Path, tmp_path: Pa
     assert errors["p_4.png"] == "image_empty"
     assert errors["p_6.png"] == "picture_missing"
     assert errors["p_8.png"] == "picture_changed"
+
+
+async def test_a_name_that_is_no_utf_8_is_asked_about_like_any_other(pictures: Path, tmp_path: Path) -> None:
+    name = os.fsdecode("红色.png".encode("gb18030"))
+    (pictures / "p_1.png").rename(pictures / name)
+    run = new_run(pictures, tmp_path / "run")
+    (pictures / "p_3.png").rename(pictures / os.fsdecode(b"\xff.png"))
+    await BatchRun(run).go(asker_of(run, Backend()), in_flight=3)
+    results = {result.id: result for result in open_run(run.folder).results()}
+    assert results["红色.png"].pictures[0].path == name
+    assert results["红色.png"].parsed is not None
+    for file in ("cases.jsonl", "results.jsonl"):
+        (run.folder / file).read_text(encoding="utf-8")
+    write_csv(run, run.folder / "results.csv")
+    assert "红色.png" in (run.folder / "results.csv").read_text(encoding="utf-8-sig")
+
+
+async def test_a_file_too_large_is_told_by_its_own_size(pictures: Path, tmp_path: Path) -> None:
+    limit = MediaConfig().max_bytes
+    with (pictures / "p_2.png").open("r+b") as file:
+        file.truncate(3 * limit)
+    run = new_run(pictures, tmp_path / "run")
+    await BatchRun(run).go(asker_of(run, Backend()), in_flight=3)
+    (error,) = (result.error for result in run.results() if result.error)
+    assert error.code == "image_too_large"
+    assert f"{3 * limit} bytes, the limit is {limit}" in error.message
 
 
 async def test_the_same_bytes_are_asked_about_once(pictures: Path, tmp_path: Path) -> None:

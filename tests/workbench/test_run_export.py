@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import re
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +20,12 @@ from PIL import Image
 
 from flashsight.cli.batch_progress import line, summary
 from flashsight.core.errors import ConfigError
+from flashsight.workbench import whole
+from flashsight.workbench.aigc import write_label
+from flashsight.workbench.device import CpuMeter, resident_bytes
 from flashsight.workbench.export import write_csv, write_excel
 from flashsight.workbench.progress import Progress
+from flashsight.workbench.ratings import run_id
 from flashsight.workbench.records import Run, RunError
 from flashsight.workbench.run import BatchRun
 from tests.workbench.house import QUESTION, SCHEMA, Backend, asker_of, draw, new_run
@@ -57,7 +65,13 @@ async def test_an_excel_file_has_text_as_text_and_a_thumbnail_a_picture(tmp_path
     with zipfile.ZipFile(tmp_path / "r.xlsx") as parts:
         pictures = [name for name in parts.namelist() if name.startswith("xl/media/")]
         sizes = [Image.open(io.BytesIO(parts.read(name))).size for name in pictures]
+        drawn = parts.read("xl/drawings/drawing1.xml").decode()
+        cells = parts.read("xl/worksheets/sheet1.xml").decode()
     assert sizes == [(56, 56), (56, 56)]
+    # Over their cells: a picture inside a cell is an error in every program that is not a recent Excel.
+    assert drawn.count("<xdr:pic>") == 2
+    assert 't="e"' not in cells
+    assert not any(name.startswith("xl/richData") for name in pictures)
 
 
 @pytest.mark.anyio
@@ -91,10 +105,51 @@ async def test_without_the_extra_excel_names_it(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("write", [write_csv, write_excel])
+async def test_a_full_disk_leaves_no_half_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Run, Path], None]
+) -> None:
+    run = await finished(tmp_path)
+    write(run, tmp_path / "table")
+    before = (tmp_path / "table").read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(whole.os, "fsync", full)
+    with pytest.raises(RunError, match="the disk is full") as caught:
+        write(run, tmp_path / "table")
+    assert caught.value.code == "disk_full"
+    assert (tmp_path / "table").read_bytes() == before
+    assert not (tmp_path / "table.new").exists()
+
+
+@pytest.mark.anyio
+async def test_json_lines_and_csv_are_labelled_by_a_file_beside_them(tmp_path: Path) -> None:
+    run = await finished(tmp_path)
+    write_label(run)
+    told = json.loads((run.folder / "aigc.json").read_text(encoding="utf-8"))
+    assert (told["AIGC"]["Label"], told["AIGC"]["ProduceID"]) == ("1", run_id(run))
+    assert set(told["files"]) == {"results.jsonl", "results.csv"}
+
+
+@pytest.mark.anyio
 async def test_the_end_says_what_came_of_it(tmp_path: Path) -> None:
     outcome = summary(await finished(tmp_path))
     assert outcome.num_answered == 2
     assert outcome.words == "2 answered · 1 failed"
+    (reason,) = outcome.reasons
+    assert re.match(r"  1 × picture_missing · 003: there is no file .*gone\.png", reason)
+
+
+def test_on_a_cpu_the_line_tells_what_this_process_uses() -> None:
+    meter, until = CpuMeter(), time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+    assert meter.read() > 0
+    held = resident_bytes()
+    assert held is not None
+    assert 1 << 24 < held < 1 << 36
 
 
 def test_progress_reads_as_one_line() -> None:

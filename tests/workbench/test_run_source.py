@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,28 @@ def test_a_folder_is_read_as_a_person_counts(tmp_path: Path) -> None:
         draw(tmp_path / name.replace(".txt", ".png"), 1).rename(tmp_path / name)
     assert ids(tmp_path) == ["P_1.JPG", "p_2.png", "p_10.png", "sub/p_3.webp"]
     assert ids(tmp_path, without=tmp_path / "sub") == ["P_1.JPG", "p_2.png", "p_10.png"]
+
+
+def test_what_cannot_be_read_is_counted_and_a_dead_link_is_a_case(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", 1).rename(tmp_path / "a.jfif")
+    for name in ("b.tif", "c.TIF", "d.psd", "notes.txt", ".hidden.tif"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "folder.png").mkdir()
+    source = read_source(tmp_path)
+    assert [case.id for case in source.cases] == ["a.jfif", "gone.png"]
+    assert source.left_out == {".tif": 2, ".psd": 1}
+
+
+def test_a_name_out_of_a_chinese_archive_is_told_as_it_was_meant(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", 1)
+    names = ("红色.png".encode("gb18030"), b"\xff\xfe.png", "蓝色.png".encode(), "蓝色.png".encode("gb18030"))
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_bytes((tmp_path / "a.png").read_bytes())
+    (tmp_path / "a.png").unlink()
+    cases = read_source(tmp_path).cases
+    assert {case.id for case in cases} == {"红色.png", "\\udcff\\udcfe.png", "蓝色.png", "\\udcc0\\udcb6ɫ.png"}
+    assert {os.fsencode(case.pictures[0].path) for case in cases} == set(names)
 
 
 def test_hashes_are_those_of_the_files_and_none_for_what_is_not_there(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from flashsight.cli.batch_progress import shown, summary
 from flashsight.cli.batch_question import Asked, Given, asked_of
@@ -195,6 +196,11 @@ def _open(asked: Asked, model: ModelRecord, place: _Place, known: Run | None) ->
     manifest = replace(manifest, near_once=place.near_once or is_repeated)
     if known is not None:
         return resume(known, manifest)
+    if source.left_out:
+        files = ", ".join(f"{num} {ending}" for ending, num in source.left_out.items())
+        to_stderr().print(
+            f"left out, as they are not read here 未读取: {files}; convert them to JPEG or PNG", style="yellow"
+        )
     words = "reading pictures 读取图片"
     with to_stderr().status(words) as spinner:
         cases = _likened(asked, source) if place.near_once else source.cases
@@ -233,7 +239,7 @@ async def _go(asked: Asked, backend: Backend, run: Run, mode: Mode) -> None:
         max_pictures=media.max_pictures,
     )
     in_flight = {"sequential": 1, "parallel": backend.parallel, "queued": backend.queued}[mode]
-    with shown(has_gpu=backend.model.device == "cuda") as watch:
+    with shown(backend.model.device) as watch:
         try:
             await BatchRun(run).go(asker, in_flight=in_flight, watch=watch)
         finally:
@@ -243,13 +249,23 @@ async def _go(asked: Asked, backend: Backend, run: Run, mode: Mode) -> None:
 
 
 def _end(run: Run, *, excel: bool) -> None:
+    from flashsight.workbench.aigc import write_label
     from flashsight.workbench.export import write_csv, write_excel
+    from flashsight.workbench.records import RunError
 
-    write_csv(run, run.folder / "results.csv")
-    if excel:
-        write_excel(run, run.folder / "results.xlsx")
+    results = run.folder / "results.jsonl"
+    try:
+        write_csv(run, run.folder / "results.csv")
+        write_label(run)
+        if excel:
+            write_excel(run, run.folder / "results.xlsx")
+    except RunError as error:
+        where = f"all answers are saved in {results}; the same command writes what is missing"
+        raise RunError(f"{error.message}. {where}", code=error.code) from None
     outcome = summary(run)
     to_stderr().print(outcome.words)
-    print(run.folder / "results.jsonl")
+    for reason in outcome.reasons:
+        to_stderr().print(escape(reason))
+    print(results)
     if not outcome.num_answered:
         raise typer.Exit(EXIT_FAILED)

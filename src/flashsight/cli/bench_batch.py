@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import tempfile
 import time
@@ -113,6 +112,7 @@ async def _as_run(config: Config, parts: LocalParts, folder: Path, tokens: int) 
     from flashsight.core.types import Sampling
     from flashsight.processing.media import MediaGate
     from flashsight.workbench.ask import Asker, Question
+    from flashsight.workbench.device import resident_bytes
     from flashsight.workbench.plan import manifest_of
     from flashsight.workbench.records import ModelRecord
     from flashsight.workbench.run import BatchRun, begin
@@ -132,7 +132,7 @@ async def _as_run(config: Config, parts: LocalParts, folder: Path, tokens: int) 
     )
 
     def watch(progress: Progress) -> None:
-        held[int(4 * progress.num_done > progress.num_cases)] = _resident_bytes()
+        held[int(4 * progress.num_done > progress.num_cases)] = resident_bytes() or 0
 
     began_at = time.perf_counter()
     found = read_source(folder)
@@ -147,8 +147,3 @@ async def _as_run(config: Config, parts: LocalParts, folder: Path, tokens: int) 
     run = begin(folder / "run", manifest, with_hashes(found.cases, found.root))
     await BatchRun(run).go(asker, in_flight=parts.plan.limits.max_sequences, watch=watch)
     return len(found.cases) / (time.perf_counter() - began_at), held[0], held[1]
-
-
-def _resident_bytes() -> int:
-    with Path("/proc/self/statm").open() as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

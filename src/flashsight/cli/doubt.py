@@ -103,7 +103,7 @@ def _show(told: Review, svg: Path | None, *, json: bool) -> None:
 
 
 def _draw(told: Review, file: Path) -> None:
-    from flashsight.workbench.journal import cannot_write
+    from flashsight.workbench.whole import write_whole
 
     drawn = told.chart(
         title=f"Review {told.needed.value:.0%} to reach {told.target:.0%} 复核曲线",
@@ -111,8 +111,5 @@ def _draw(told: Review, file: Path) -> None:
         y_label="fields right 正确字段",
         names=("by doubt 按不确定度 (95 %)", "in random order 随机"),
     )
-    try:
-        file.write_text(drawn, encoding="utf-8")
-    except OSError as error:
-        raise cannot_write(file, error) from None
+    write_whole(file, [drawn])
     to_stderr().print(escape(f"drawn in {file}"), style="dim")

@@ -84,8 +84,8 @@ def _write(
     from flashsight.workbench.report_book import write_book
     from flashsight.workbench.report_page import page_of
     from flashsight.workbench.rules import read_rules
-    from flashsight.workbench.run import write_whole
     from flashsight.workbench.usable import ratings_of, read_ratings
+    from flashsight.workbench.whole import write_whole
 
     assert isinstance(wishes, Wishes)
     known = read_rules(rules)
@@ -97,12 +97,7 @@ def _write(
     said = read_ratings(ratings, known) if ratings is not None else ratings_of(read_page_ratings(opened[-1]))
     to_stderr().print("judging 正在评测", style="dim")
     made = make_report(opened, right, known, said, wishes)
-    from flashsight.workbench.journal import cannot_write
-
-    try:
-        write_whole(out, [page_of(made)])
-    except OSError as error:
-        raise cannot_write(out, error) from None
+    write_whole(out, [page_of(made)])
     if xlsx is not None:
         write_book(made, xlsx)
         to_stderr().print(str(xlsx), style="dim")

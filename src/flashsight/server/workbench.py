@@ -186,11 +186,12 @@ def _read(file: Path, known: CasePicture, max_bytes: int) -> bytes:
             content = opened.read(max_bytes + 1)
     except (OSError, ValueError):
         raise PictureError(
-            f"there is no picture {known.path} any more; put it back where it lay", code="picture_missing"
+            f"there is no picture {known.shown} any more; put it back where it lay", code="picture_missing"
         ) from None
     if hashlib.sha256(content).hexdigest() != known.sha256:
         raise PictureError(
-            f"the picture {known.path} has changed since the run was made; put the old one back", code="picture_changed"
+            f"the picture {known.shown} has changed since the run was made; put the old one back",
+            code="picture_changed",
         )
     return content
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -43,6 +44,7 @@ from flashsight.processing.picture import decode
 from flashsight.service import ChatBackend
 from flashsight.service.upstream import Unreachable
 from flashsight.workbench.evidence import PROMPT, split_evidence, with_evidence
+from flashsight.workbench.filenames import readable
 from flashsight.workbench.look import fingerprint
 from flashsight.workbench.margins import NUM_TOP, margins_of
 from flashsight.workbench.records import Case, Doubt, Fault, Json, Result, Timing, Tokens
@@ -189,7 +191,8 @@ class Asker:
         media = await self._gate.admit_bytes(content, param=path)
         if sha256 is not None and media.sha256 != sha256:
             raise PictureError(
-                f"the picture {path} has changed since the run began; start another run", code="picture_changed"
+                f"the picture {readable(path)} has changed since the run began; start another run",
+                code="picture_changed",
             )
         return media
 
@@ -256,14 +259,22 @@ def _looks(media: list[Media]) -> tuple[str, ...]:
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
-    """Read one byte more than is allowed at most: the gate then says what the limit is."""
+    """Read a file no larger than is allowed; what is larger is not read at all."""
+    name = readable(str(path))
     try:
         with path.open("rb") as file:
+            num_bytes = os.fstat(file.fileno()).st_size
+            if num_bytes > max_bytes:
+                raise PictureError(
+                    f"the picture has {num_bytes} bytes, the limit is {max_bytes}; make it smaller, or raise "
+                    "--max-picture-size",
+                    code="image_too_large",
+                )
             return file.read(max_bytes + 1)
     except (FileNotFoundError, ValueError):
-        raise PictureError(f"there is no file {path}; correct its path", code="picture_missing") from None
+        raise PictureError(f"there is no file {name}; correct its path", code="picture_missing") from None
     except OSError:
-        raise PictureError(f"{path} cannot be read; check its permissions", code="picture_unreadable") from None
+        raise PictureError(f"{name} cannot be read; check its permissions", code="picture_unreadable") from None
 
 
 def _object_in(text: str) -> Json | None:

@@ -1,8 +1,11 @@
-"""Memory and use of the GPU while a run goes on. Knows no model."""
+"""Memory and use of the GPU, or of this process on a CPU, while a run goes on. Knows no model."""
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +34,25 @@ def read_device_use(index: int = 0) -> DeviceUse | None:
         return None
     finally:
         pynvml.nvmlShutdown()
+
+
+def resident_bytes() -> int | None:
+    """Bytes of memory that this process holds; None where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
+class CpuMeter:
+    """How busy this process has kept the CPU since it was last asked, in percent of one core."""
+
+    def __init__(self) -> None:
+        self._read_at, self._spent_seconds = time.monotonic(), time.process_time()
+
+    def read(self) -> int:
+        """Percent since the last reading, 200 for two whole cores."""
+        now, spent = time.monotonic(), time.process_time()
+        passed, used = now - self._read_at, spent - self._spent_seconds
+        self._read_at, self._spent_seconds = now, spent
+        return round(100 * used / passed) if passed > 0 else 0

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import csv
-import tempfile
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from flashsight.workbench.aigc import EXPLICIT, FIELD, label_of
 from flashsight.workbench.evidence import draw_boxes
-from flashsight.workbench.extras import library
-from flashsight.workbench.journal import cannot_write
 from flashsight.workbench.records import Result, Run, RunError, Timing
 from flashsight.workbench.rows import as_text
+from flashsight.workbench.whole import new_workbook, opened_whole
 
 THUMBNAIL = 96
 """Longest side of a picture in the Excel file, in pixels."""
 
 _ROW_POINTS, _FORMULA = 74, ("=", "+", "-", "@", "\t", "\r")
 _CELL_CHARACTERS = 32_767
+_PLACED = {"object_position": 1, "x_offset": 3, "y_offset": 1}
+"""Over its cell, moving and sorted with it: pictures inside a cell are `#VALUE!` in all but the newest Excel."""
+
 _ORIENTATION = 0x0112
 _BEFORE, _AFTER = ("id", "picture"), ("error", "finish", "duplicate_of", "looks_like", "total_ms")
 
@@ -57,7 +60,7 @@ def _row(result: Result, timing: Timing, fields: Sequence[str]) -> dict[str, str
     own = {_own_name(name, fields): text for name, text in result.columns.items()}
     return {
         "id": result.id,
-        "picture": ";".join(picture.path for picture in result.pictures),
+        "picture": ";".join(picture.shown for picture in result.pictures),
         **own,
         **(answer or {"answer": result.answer or ""}),
         "error": f"{result.error.code}: {result.error.message}" if result.error is not None else "",
@@ -72,47 +75,32 @@ def write_csv(run: Run, file: Path) -> None:
     """Write UTF-8 with a mark that Excel needs to read it as such; no cell can act as a formula."""
     _check_complete(run)
     names = columns_of(run)
-    unfinished = file.with_name(file.name + ".new")
-    try:
-        with unfinished.open("w", encoding="utf-8-sig", newline="") as written:
-            table = csv.DictWriter(written, names, restval="")
-            table.writeheader()
-            for row in rows_of(run):
-                table.writerow({name: harmless(value) for name, value in row.items()})
-        unfinished.replace(file)
-    except OSError as error:
-        raise cannot_write(file, error) from None
+    with opened_whole(file, encoding="utf-8-sig") as written:
+        table = csv.DictWriter(written, names, restval="")
+        table.writeheader()
+        for row in rows_of(run):
+            table.writerow({name: harmless(value) for name, value in row.items()})
 
 
 def write_excel(run: Run, file: Path) -> None:
     """Write .xlsx with thumbnails and the label of generated content. ConfigError without the extra `workbench`."""
-    xlsxwriter = library("xlsxwriter")
     _check_complete(run)
-    unfinished = file.with_name(file.name + ".new")
-    try:
-        with tempfile.TemporaryDirectory() as thumbnails:
-            options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-            with xlsxwriter.Workbook(str(unfinished), options) as book:
-                book.set_properties({"comments": EXPLICIT})
-                book.set_custom_property(FIELD, label_of(run), "text")
-                _fill(book, run, Path(thumbnails))
-        unfinished.replace(file)
-    except OSError as error:
-        raise cannot_write(file, error) from None
-    except xlsxwriter.exceptions.XlsxWriterException as error:
-        raise RunError(f"{file} cannot be written as Excel: {error}") from None
+    with new_workbook(file) as book:
+        book.set_properties({"comments": EXPLICIT})
+        book.set_custom_property(FIELD, label_of(run), "text")
+        _fill(book, run)
 
 
-def _fill(book: Any, run: Run, thumbnails: Path) -> None:
+def _fill(book: Any, run: Run) -> None:
     sheet = book.add_worksheet("results")
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     names = ["", *columns_of(run)]
     sheet.write_row(0, 0, names, bold)
     sheet.freeze_panes(1, 2)
-    sheet.set_footer(f"&L{EXPLICIT}")
+    _lay_out(sheet)
     sheet.set_column(0, 0, 14)
     sheet.set_column(1, len(names) - 1, 24, wrapped)
-    places = {name: place for place, name in enumerate(names)}
+    places, label = {name: place for place, name in enumerate(names)}, label_of(run)
     for number, (result, row) in enumerate(zip(run.results(), rows_of(run), strict=True), 1):
         sheet.set_row(number, _ROW_POINTS)
         for name, value in row.items():
@@ -120,28 +108,47 @@ def _fill(book: Any, run: Run, thumbnails: Path) -> None:
                 sheet.write_string(number, places[name], value[:_CELL_CHARACTERS], wrapped)
             else:
                 sheet.write_number(number, places[name], value, wrapped)
-        thumbnail = thumbnails / f"{number}.jpg"
-        boxes = [box for box in result.boxes if box["picture"] == 0]
-        if result.pictures and _thumbnail(run.picture_file(result.pictures[0]), thumbnail, boxes):
-            sheet.embed_image(number, 0, str(thumbnail), {"description": result.id[:255]})
+        thumbnail = _thumbnail(run, result, label)
+        if thumbnail is not None:
+            options = {"image_data": io.BytesIO(thumbnail), "description": result.id[:255]}
+            sheet.insert_image(number, 0, f"{number}", _PLACED | options)
     sheet.autofilter(0, 0, max(1, run.manifest.num_cases), len(names) - 1)
 
 
-def _thumbnail(picture: Path, file: Path, boxes: Sequence[Mapping[str, Any]]) -> bool:
-    """Write a small JPEG with the answer's boxes.
+def _lay_out(sheet: Any) -> None:
+    """On paper: all columns side by side, their names on every page, the visible label at its foot."""
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+    sheet.set_footer(f"&L{EXPLICIT}")
 
-    False for a picture that cannot be shown, which is an error in its row already.
+
+def _thumbnail(run: Run, result: Result, label: str) -> bytes | None:
+    """A small picture with the answer's boxes; None for one that cannot be shown, which is an error in its row already.
+
+    With boxes it is partly a model's work: a PNG that carries the label of generated content as text.
     """
-    with suppress(OSError, ValueError, Image.DecompressionBombError, SyntaxError), Image.open(picture) as image:
+    if not result.pictures:
+        return None
+    boxes = [box for box in result.boxes if box["picture"] == 0]
+    file = run.picture_file(result.pictures[0])
+    with suppress(OSError, ValueError, Image.DecompressionBombError, SyntaxError), Image.open(file) as image:
         is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
         size = image.size[::-1] if is_on_its_side else image.size
         image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
         turned = ImageOps.exif_transpose(image).convert("RGB")
         turned.thumbnail((THUMBNAIL, THUMBNAIL))
-        draw_boxes(turned, boxes, size)
-        turned.save(file, "JPEG", quality=80)
-        return True
-    return False
+        written = io.BytesIO()
+        if boxes:
+            draw_boxes(turned, boxes, size)
+            said = PngInfo()
+            said.add_itxt(FIELD, label)
+            turned.save(written, "PNG", pnginfo=said, optimize=True)
+        else:
+            turned.save(written, "JPEG", quality=80)
+        return written.getvalue()
+    return None
 
 
 def _check_complete(run: Run) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flashsight.workbench.records import Doubt, Result, RunError, Timing, known, read_lines, result_of, to_line
+from flashsight.workbench.whole import cannot_write
 
 SYNC_SECONDS = 1.0
 
@@ -46,7 +47,7 @@ class Journal:
 
     def append(self, result: Result, timing: Timing, doubt: Doubt | None = None) -> None:
         """Keep a finished case. RunError when the disk takes no more; what was there before stays whole."""
-        line = to_line({"result": result, "timing": timing, "doubt": doubt}).encode()
+        line = to_line({"result": result, "timing": timing, "doubt": doubt}).encode(errors="backslashreplace")
         try:
             written = os.pwrite(self._handle, line, self._length)
             if written < len(line):
@@ -111,10 +112,3 @@ class Journal:
                 self.num_failed += row["result"].get("error") is not None
                 place += len(line)
         return places
-
-
-def cannot_write(file: Path, error: OSError) -> RunError:
-    """The error of a file that cannot be written, with the way to go on."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(f"the disk is full at {file}; free some space", code="disk_full")
-    return RunError(f"{file} cannot be written ({os.strerror(error.errno or errno.EIO)}); check its folder")

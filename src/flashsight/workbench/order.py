@@ -6,7 +6,7 @@ no more in memory than the looks of the pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,22 @@ from typing import Any
 from flashsight.workbench.journal import Journal
 from flashsight.workbench.look import alike
 from flashsight.workbench.records import Case, Doubt, Result, Timing, to_line
+from flashsight.workbench.whole import write_whole
 
 LONG_TEXT = 24
 """Texts beyond this many characters are worded, not found: two of them may differ without disagreeing."""
 
-Write = Callable[[Path, Iterable[str]], None]
 
-
-def write_in_order(
-    folder: Path, cases: Sequence[Case], first_of: Mapping[str, str], journal: Journal, *, write: Write
-) -> None:
+def write_in_order(folder: Path, cases: Sequence[Case], first_of: Mapping[str, str], journal: Journal) -> None:
     """Write timings.jsonl, doubts.jsonl if anything was kept of it, then results.jsonl.
 
-    first_of: the id whose answer a repetition shares.
+    first_of: the id whose answer a repetition shares. Raises RunError where they cannot be written.
     """
     disagreeing = _disagreeing([case for case in cases if case.id not in first_of], journal)
-    write(folder / "timings.jsonl", (to_line(_timing(case, first_of, journal)) for case in cases))
+    write_whole(folder / "timings.jsonl", (to_line(_timing(case, first_of, journal)) for case in cases))
     if any(journal.doubt(case.id) for case in cases if case.id not in first_of):
-        write(folder / "doubts.jsonl", (to_line(_doubt(case, first_of, journal)) for case in cases))
-    write(folder / "results.jsonl", (to_line(_result(case, first_of, journal, disagreeing)) for case in cases))
+        write_whole(folder / "doubts.jsonl", (to_line(_doubt(case, first_of, journal)) for case in cases))
+    write_whole(folder / "results.jsonl", (to_line(_result(case, first_of, journal, disagreeing)) for case in cases))
 
 
 def disagree(one: Result, other: Result) -> bool:

@@ -154,7 +154,7 @@ class Panel:
             "place": place,
             "order": order,
             "id": result.id,
-            "names": [picture.path for picture in result.pictures],
+            "names": [picture.shown for picture in result.pictures],
             "prompt": result.prompt,
             "fields": [field | {"margin": margins.get(field["name"])} for field in _fields(self.run, result)],
             "copy": written if isinstance(written, str) else None,

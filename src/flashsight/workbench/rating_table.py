@@ -12,11 +12,10 @@ from typing import Any
 
 from flashsight.workbench.agreement import RELIABLE, TENTATIVE, krippendorff, weighted_kappa
 from flashsight.workbench.export import harmless
-from flashsight.workbench.extras import library
-from flashsight.workbench.journal import cannot_write
 from flashsight.workbench.rating_records import RatingRow, tag_name
 from flashsight.workbench.sheets import TableError
 from flashsight.workbench.statistics import Figure, mean
+from flashsight.workbench.whole import new_workbook, opened_whole
 
 COLUMNS = (
     "picture",
@@ -106,15 +105,7 @@ def write_ratings(rows: Iterable[RatingRow], file: Path, *, with_history: bool =
     ending = file.suffix.lower()
     if ending not in (".csv", ".xlsx"):
         raise TableError(f"{file} must end in .csv or .xlsx")
-    unfinished = file.with_name(file.name + ".new")
-    try:
-        if ending == ".csv":
-            _write_csv(unfinished, names, table)
-        else:
-            _write_excel(unfinished, names, table)
-        unfinished.replace(file)
-    except OSError as error:
-        raise cannot_write(file, error) from None
+    (_write_csv if ending == ".csv" else _write_excel)(file, names, table)
 
 
 def _cells(row: RatingRow) -> dict[str, str | float | None]:
@@ -136,7 +127,7 @@ def _cells(row: RatingRow) -> dict[str, str | float | None]:
 
 
 def _write_csv(file: Path, names: Sequence[str], table: Iterable[dict[str, str | float | None]]) -> None:
-    with file.open("w", encoding="utf-8-sig", newline="") as written:
+    with opened_whole(file, encoding="utf-8-sig") as written:
         sheet = csv.DictWriter(written, names, extrasaction="ignore")
         sheet.writeheader()
         for row in table:
@@ -144,9 +135,7 @@ def _write_csv(file: Path, names: Sequence[str], table: Iterable[dict[str, str |
 
 
 def _write_excel(file: Path, names: Sequence[str], table: Iterable[dict[str, str | float | None]]) -> None:
-    xlsxwriter = library("xlsxwriter")
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(file), options) as book:
+    with new_workbook(file) as book:
         sheet = book.add_worksheet("ratings")
         sheet.write_row(0, 0, names, book.add_format({"bold": True}))
         sheet.freeze_panes(1, 1)

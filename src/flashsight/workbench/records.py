@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flashsight.core.errors import ConfigError
+from flashsight.workbench.filenames import readable
 
 FORMAT = 1
 
@@ -45,6 +46,11 @@ class ModelRecord:
     precision: str | None = None
     device: str | None = None
     url: str | None = None
+
+    @property
+    def called(self) -> str:
+        """What tells it from other models: its checkpoint's name, or, of another server's, the name it is asked by."""
+        return (Path(self.path).name if self.path is not None else "") or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,11 @@ class CasePicture:
 
     path: str
     sha256: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The path as people read it."""
+        return readable(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

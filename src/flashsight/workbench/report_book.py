@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from flashsight.workbench.aigc import EXPLICIT, FIELD, label_of
-from flashsight.workbench.extras import library
-from flashsight.workbench.journal import cannot_write
-from flashsight.workbench.records import RunError
 from flashsight.workbench.report import Report
 from flashsight.workbench.report_limits import said
 from flashsight.workbench.report_tables import Cell, Measure, Table
 from flashsight.workbench.report_words import word
+from flashsight.workbench.whole import new_workbook
 
 _FORMATS = {"share": "0.0%", "seconds": "0.000", "number": "#,##0"}
 _PARTS = ("low", "high", "n")
@@ -22,20 +20,11 @@ _PARTS = ("low", "high", "n")
 
 def write_book(report: Report, file: Path) -> None:
     """Write .xlsx. Raises ConfigError without the extra `workbench`, RunError for a disk that takes no more."""
-    xlsxwriter = library("xlsxwriter")
-    unfinished = file.with_name(file.name + ".new")
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    try:
-        with xlsxwriter.Workbook(str(unfinished), options) as book:
-            made = datetime.fromisoformat(report.made)
-            book.set_properties({"title": word("title", report.language), "comments": EXPLICIT, "created": made})
-            book.set_custom_property(FIELD, label_of(report.runs[-1]), "text")
-            _fill(book, report)
-        unfinished.replace(file)
-    except OSError as error:
-        raise cannot_write(file, error) from None
-    except xlsxwriter.exceptions.XlsxWriterException as error:
-        raise RunError(f"{file} cannot be written as Excel: {error}") from None
+    with new_workbook(file) as book:
+        made = datetime.fromisoformat(report.made)
+        book.set_properties({"title": word("title", report.language), "comments": EXPLICIT, "created": made})
+        book.set_custom_property(FIELD, label_of(report.runs[-1]), "text")
+        _fill(book, report)
 
 
 def _fill(book: Any, report: Report) -> None:

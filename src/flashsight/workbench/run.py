@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,11 +17,12 @@ from pathlib import Path
 
 from flashsight.core.errors import FlashSightError
 from flashsight.workbench.ask import Asker
-from flashsight.workbench.journal import Journal, cannot_write
+from flashsight.workbench.journal import Journal
 from flashsight.workbench.order import write_in_order
 from flashsight.workbench.pace import Part, add_part
 from flashsight.workbench.progress import Progress
 from flashsight.workbench.records import Case, Manifest, Run, RunError, to_line
+from flashsight.workbench.whole import cannot_write, write_whole
 
 Watch = Callable[[Progress], None]
 
@@ -47,11 +47,11 @@ def begin(folder: Path, manifest: Manifest, cases: Iterable[Case]) -> Run:
         raise RunError(f"{folder} holds other files and is no run; name an empty or a new folder for --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "cases.jsonl", (to_line(case) for case in cases))
-        text = json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n"
-        write_whole(folder / "manifest.json", [text])
     except OSError as error:
         raise cannot_write(folder, error) from None
+    write_whole(folder / "cases.jsonl", (to_line(case) for case in cases))
+    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=2) + "\n"
+    write_whole(folder / "manifest.json", [text])
     return Run(folder, manifest)
 
 
@@ -75,16 +75,6 @@ def resume(run: Run, wanted: Manifest) -> Run:
             "ask as it was asked, or name another folder for --out"
         )
     return run
-
-
-def write_whole(file: Path, lines: Iterable[str]) -> None:
-    """Write a file so that it is there whole or not at all, on the disk."""
-    unfinished = file.with_name(file.name + ".new")
-    with unfinished.open("w", encoding="utf-8", newline="") as written:
-        written.writelines(lines)
-        written.flush()
-        os.fsync(written.fileno())
-    unfinished.replace(file)
 
 
 def plan_work(cases: Sequence[Case]) -> Work:
@@ -140,9 +130,11 @@ class BatchRun:
             self._finish(journal)
         except FlashSightError as error:
             saved = sum(1 + self._num_copies.get(case.id, 0) for case in self._work.asked if case.id in journal)
+            onward = "the same command goes on from there"
+            if error.code == "invalid_schema" and not saved:
+                onward = "with another schema it is another run: name another folder for --out"
             raise RunStopped(
-                f"{error.message}. {saved} of {len(self._cases)} cases are saved in {self.run.folder}; "
-                "the same command goes on from there",
+                f"{error.message}. {saved} of {len(self._cases)} cases are saved in {self.run.folder}; {onward}",
                 code=error.code,
             ) from None
         finally:
@@ -193,10 +185,7 @@ class BatchRun:
                 add_part(self.run.folder, part)
 
     def _finish(self, journal: Journal) -> None:
-        try:
-            write_in_order(self.run.folder, self._cases, self._work.first_of, journal, write=write_whole)
-        except OSError as error:
-            raise cannot_write(self.run.folder, error) from None
+        write_in_order(self.run.folder, self._cases, self._work.first_of, journal)
 
 
 async def _all_or_none(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flashsight.core.errors import ConfigError
+from flashsight.workbench.filenames import readable
 from flashsight.workbench.records import Case, CasePicture
 from flashsight.workbench.rows import TABLES, Row, normal, read_rows
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif")
+PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif")
+UNREAD = (".tif", ".tiff", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ai", ".pdf", ".dng", ".cr2", ".nef", ".arw")
+"""Endings of pictures that are not read here: a folder that holds some says so."""
 
 PICTURE_COLUMNS = (
     *("picture", "pictures", "image", "images", "image_path", "picture_path", "path", "file", "filename"),
@@ -29,11 +33,12 @@ _DIGITS = re.compile(r"(\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The cases and the folder that their pictures' paths are relative to."""
+    """The cases and the folder that their pictures' paths are relative to. left_out: files by ending, of UNREAD."""
 
     path: Path
     root: Path
     cases: tuple[Case, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_source(path: Path, *, column: str | None = None, without: Path | None = None) -> Source:
@@ -45,7 +50,9 @@ def read_source(path: Path, *, column: str | None = None, without: Path | None =
     if path.is_dir():
         if column is not None:
             raise ConfigError(f"--column names a column of a table, but {path} is a folder; leave it out")
-        return Source(path=path, root=path, cases=tuple(_cases_in_folder(path, without)))
+        names = _names_in_folder(path, without)
+        left_out = Counter(suffix for name in names if (suffix := Path(name).suffix.lower()) in UNREAD)
+        return Source(path=path, root=path, cases=tuple(_cases_in_folder(path, names)), left_out=left_out)
     if not path.is_file():
         raise ConfigError(
             f"there is no folder or table {path}; name a folder of pictures, or a {', '.join(TABLES)} file"
@@ -84,20 +91,29 @@ def sha256_of_file(path: Path) -> str | None:
         return None
 
 
-def _cases_in_folder(folder: Path, without: Path | None) -> Iterator[Case]:
+def _names_in_folder(folder: Path, without: Path | None) -> list[str]:
+    """What is no folder, by path from there; hidden files and those below `without` are left out."""
     skipped = without.resolve() if without is not None else None
-    names = [
+    return [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix.lower() in PICTURES
-        and path.is_file()
+        if path.suffix.lower() in (*PICTURES, *UNREAD)
+        and not path.is_dir()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and (skipped is None or skipped not in path.resolve().parents)
     ]
-    if not names:
+
+
+def _cases_in_folder(folder: Path, names: Sequence[str]) -> Iterator[Case]:
+    found = sorted((name for name in names if Path(name).suffix.lower() in PICTURES), key=natural)
+    if not found:
         raise ConfigError(f"there is no picture in {folder}; looked for {', '.join(PICTURES)}, in its folders too")
-    for name in sorted(names, key=natural):
-        yield Case(id=name, pictures=(CasePicture(path=name),))
+    taken = set(found)
+    for name in found:
+        words = readable(name)
+        case_id = name if words == name else words if words not in taken else readable(name, encoding=None)
+        taken.add(case_id)
+        yield Case(id=case_id, pictures=(CasePicture(path=name),))
 
 
 def _cases_in_table(file: Path, column: str | None) -> Iterator[Case]:
