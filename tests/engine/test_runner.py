@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,6 @@ from hypothesis import strategies as st
 from tests.support.prompts import Prompt, hf_inputs, model_input, pixel_path, some_picture
 
 from flashsight.core.types import Salt, TokenSampling
-from flashsight.engine import runner as runner_module
 from flashsight.engine.plan import Chunk
 from flashsight.engine.runner import Runner
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
@@ -134,28 +131,6 @@ def test_read_only_pixels_are_taken_without_a_warning(tiny_model: Glm4v, tiny_re
     pixels.flags.writeable = False
     (features,) = runner_of(tiny_model).encode([picture], [pixels])
     assert torch.isfinite(features).all()
-
-
-@pytest.mark.parametrize(
-    ("line", "cpus"), [("150000 100000", 2), ("max 100000", 1 << 16), ("50000 100000\n", 1), ("nonsense", 1 << 16)]
-)
-def test_a_container_s_quota_bounds_the_threads(tmp_path: Path, line: str, cpus: int) -> None:
-    (tmp_path / "cpu.max").write_text(line)
-    assert runner_module._quota_cpus(tmp_path / "cpu.max") == cpus
-    assert runner_module._quota_cpus(tmp_path / "missing") == 1 << 16
-
-
-def test_threads_are_never_more_than_this_process_may_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, interval = torch.get_num_threads(), sys.getswitchinterval()
-    try:
-        torch.set_num_threads(64)
-        monkeypatch.setattr(runner_module.os, "sched_getaffinity", lambda _: {0, 1, 2})
-        runner_module.tune_process()
-        assert torch.get_num_threads() == 3
-        assert sys.getswitchinterval() <= 0.001
-    finally:
-        torch.set_num_threads(before)
-        sys.setswitchinterval(interval)
 
 
 def test_the_reused_buffers_leave_nothing_of_the_last_step_behind(tiny_model: Glm4v, tiny_reference: Any) -> None:

@@ -196,7 +196,11 @@ def test_a_fault_names_its_field(scripted: openai.OpenAI, fields: dict[str, Any]
     [
         ({"max_output_tokens": 1 << 20}, "max_output_tokens", "context_length_exceeded"),
         ({"input": "one two three " * 2000}, "input", "context_length_exceeded"),
-        ({"text": {"format": {"type": "json_schema", "name": "x", "schema": {"not": {}}}}}, "text.format", "invalid_schema"),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "x", "schema": {"not": {}}}}},
+            "text.format",
+            "invalid_schema",
+        ),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": PNG}] * 17}]},
          "input", "too_many_images"),
     ],

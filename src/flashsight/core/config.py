@@ -65,7 +65,7 @@ class EngineConfig:
     memory_fraction: float = 0.9
     draft_tokens: int = 0
     prefix_cache: bool = True
-    decode_threads: int = 4
+    decode_threads: int | None = None
     kernels: Kernels = "auto"
 
     def __post_init__(self) -> None:
@@ -74,14 +74,13 @@ class EngineConfig:
             "step_tokens",
             "max_sequences",
             "max_waiting",
-            "decode_threads",
         ):
             _check(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _check(0 <= self.draft_tokens <= 64, "draft_tokens", "in [0, 64]", self.draft_tokens)
         _check(0 < self.memory_fraction < 1, "memory_fraction", "in (0, 1)", self.memory_fraction)
         _check(self.picture_host_bytes >= 0, "picture_host_bytes", "at least 0", self.picture_host_bytes)
         _check(self.picture_folder_bytes >= MIB, "picture_folder_bytes", f"at least {MIB}", self.picture_folder_bytes)
-        for name in ("encode_patches", "context_tokens", "kv_bytes", "picture_cache_bytes"):
+        for name in ("encode_patches", "context_tokens", "kv_bytes", "picture_cache_bytes", "decode_threads"):
             value = getattr(self, name)
             _check(value is None or value >= 1, name, "at least 1", value)
 

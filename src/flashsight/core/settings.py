@@ -154,8 +154,8 @@ class Settings(BaseSettings):
     prefix_cache: Annotated[bool, Feeds("engine", "prefix_cache")] = Field(
         default=_ENGINE.prefix_cache, description="reuse what an earlier request with the same beginning has computed"
     )
-    decode_threads: Annotated[int, Feeds("engine", "decode_threads")] = Field(
-        default=_ENGINE.decode_threads, description="threads that decode pictures"
+    decode_threads: Annotated[int | None, _Auto, Feeds("engine", "decode_threads")] = Field(
+        default=_ENGINE.decode_threads, description="threads that decode pictures; auto: one a core, 4 at most"
     )
     kernels: Annotated[Kernels, Feeds("engine", "kernels")] = Field(
         default=_ENGINE.kernels,

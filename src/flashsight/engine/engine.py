@@ -19,9 +19,10 @@ from flashsight.core.line import Waiting
 from flashsight.core.types import ModelInput, PromptStats, Salt, TokenEvent, TokenSampling
 from flashsight.engine.inbox import Abort, Inbox, Message, Nudge, Stop, Submit
 from flashsight.engine.loop import Loop
+from flashsight.engine.process import step_back, tune_process
 from flashsight.engine.publish import Ticket
 from flashsight.engine.request import Request
-from flashsight.engine.runner import Runner, step_back, tune_process
+from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Kind, Sequence, SequenceId

@@ -17,6 +17,7 @@ from flashsight.core.config import MIB, EngineConfig, MediaConfig
 from flashsight.core.errors import ConfigError
 from flashsight.engine.device import DeviceMemory
 from flashsight.engine.plan import Limits
+from flashsight.engine.process import num_decoders
 from flashsight.engine.usage import MemoryUse
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ class _Planner:
                 max_sequences=min(max(config.max_sequences >> halvings, smallest), step_tokens),
                 max_waiting=config.max_waiting,
                 context_tokens=max(longest >> halvings, self.least_tokens),
-                decode_slots=2 * config.decode_threads,
+                decode_slots=2 * num_decoders(config.decode_threads),
                 draft_tokens=config.draft_tokens,
             )
             if limits != last:

@@ -6,15 +6,8 @@ chunks:  ids -> embedding, picture rows replaced by features -> text layers -> l
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import math
-import os
-import sys
-import threading
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -39,9 +32,6 @@ if TYPE_CHECKING:
 FeaturesOf = Callable[[PictureKey], Tensor]
 DrawnBefore = tuple[Tensor, Seq[int]]
 """Tokens of the step before, on the device, and for each chunk the place of its own."""
-
-# M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD (the largest that is taken) and M_ARENA_MAX of glibc's mallopt.
-_MALLOC = ((-1, 512 << 20), (-2, 64 << 20), (-3, 32 << 20), (-8, 2))
 
 
 class PixelPath(Protocol):
@@ -260,7 +250,6 @@ class Runner:
 
 UPLOAD_BYTES = 4 << 20
 """Pixels are copied in pieces of this size, so that one is on its way while the next is written."""
-SWITCH_SECONDS = 0.0005
 
 _WARM_UP_GRID = Grid(t=1, h=4, w=4)
 
@@ -271,46 +260,3 @@ def _no_pixels() -> NDArray[np.uint8]:
 
 def _no_features(key: PictureKey) -> Tensor:
     raise AssertionError(f"the warm-up's prompt has no picture {key}")
-
-
-def tune_process() -> None:
-    """Let torch use as many threads as this process may really run at once, and let no Python thread hold up a step.
-
-    torch counts the machine's cores; more threads than the process gets make every kernel wait for the slowest. A step
-    takes the interpreter's lock back after each of its hundreds of calls; with Python's own switch interval of 5 ms one
-    other thread busy in Python (parsing a body, say) makes it some twenty times slower.
-    """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), allowed, _quota_cpus())))
-    keep_freed_memory()
-    sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
-
-
-def keep_freed_memory() -> None:
-    """Let malloc (glibc) keep what a step frees for the next step, and let threads share it.
-
-    By default it gives temporaries back to the system and gets them anew, page by page, which takes a good part
-    of an encoder's time on a CPU; and each of a dozen threads keeps freed memory for itself.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in _MALLOC:
-            mallopt(parameter, value)
-
-
-def step_back(niceness: int) -> None:
-    """Let the calling thread, and threads it starts, give way to the event loop, where the system knows such a thing.
-
-    Steps and decoding keep every core busy for long; whoever asks /health or reads a stream must not wait for that.
-    """
-    with contextlib.suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-
-
-def _quota_cpus(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """CPUs that the control group allows, rounded up; a large number without a limit (cgroup v2, cpu.max)."""
-    try:
-        quota, period = cpu_max.read_text().split()
-    except (OSError, ValueError):
-        return 1 << 16
-    return 1 << 16 if quota == "max" else math.ceil(int(quota) / int(period))

@@ -15,6 +15,7 @@ from flashsight.engine.engine import Engine
 from flashsight.engine.memory import LargestPicture, MemoryPlan, plan_memory
 from flashsight.engine.pictures import PictureCache
 from flashsight.engine.prefix import PrefixCache
+from flashsight.engine.process import num_decoders
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.scheduler import Scheduler
@@ -165,7 +166,7 @@ def build_engine(config: Config, loaded: LoadedModel, plan: MemoryPlan, processo
         scheduler=scheduler,
         runner=runner,
         sampler=sampler,
-        decode_threads=config.engine.decode_threads,
+        decode_threads=num_decoders(config.engine.decode_threads),
         tiers=tiers,
     )
 
