@@ -15,6 +15,7 @@ from tests.server.scripted import ScriptedReader
 from tests.ui.conftest import Visit
 from tests.ui.house import PageHouse
 from tests.ui.pictures import bring, choose, file, mug
+from tests.ui.test_answer import until
 from tests.ui.test_pictures import ask, sent
 
 pytestmark = pytest.mark.browser
@@ -123,6 +124,35 @@ def test_a_removed_picture_is_forgotten_unless_it_was_asked_about(page: Page, ke
     ask(page)
     assert sent(keeping) == [mug()], "the conversation still has it"
     assert num_files(keeping) == 1
+
+
+@pytest.mark.parametrize("way", ["clear", "fresh", "forget"])
+def test_what_is_cleared_here_is_forgotten_by_the_server_too(page: Page, keeping: PageHouse, way: str):
+    choose(page, file("a.png"), file("b.png", mug(colour="#2a6f97")))
+    ready(page, 2)
+    ask(page)
+    page.locator("#pictures button[title*='a.png']").last.click()
+    assert num_files(keeping) == 2, "the conversation has both"
+    if way == "clear":
+        page.click("#clear-turns")
+        until(lambda: num_files(keeping) == 1)
+        page.locator("#pictures button[title*='b.png']").last.click()
+    elif way == "fresh":
+        page.click("#fresh")
+    else:
+        page.click("#open-settings")
+        page.click("#forget")
+    until(lambda: num_files(keeping) == 0)
+
+
+def test_pictures_of_an_earlier_visit_are_forgotten_with_their_conversation(page: Page, keeping: PageHouse):
+    choose(page, file("a.png"))
+    ready(page)
+    ask(page)
+    page.reload()
+    expect(page.locator("#pictures .progress")).to_have_text("已就绪")
+    page.click("#fresh")
+    until(lambda: num_files(keeping) == 0)
 
 
 def test_what_the_server_refuses_is_said_at_its_picture_at_once_and_again_when_it_is_asked_about(

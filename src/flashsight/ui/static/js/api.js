@@ -91,7 +91,7 @@ export async function placeInLine(requestId, { key, signal }) {
 
 /** Lets the server forget an uploaded picture; whether it does is of no consequence here. */
 export function forgetFile(id, { key }) {
-  fetch(`v1/files/${id}`, { method: "DELETE", headers: headersOf(key) }).catch(() => {});
+  fetch(`v1/files/${id}`, { method: "DELETE", headers: headersOf(key), keepalive: true }).catch(() => {});
 }
 
 /**

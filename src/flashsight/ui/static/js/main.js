@@ -9,7 +9,7 @@ import { asJson, asMarkdown, save } from "./download.js";
 import { currentKey, keep, kept } from "./keep.js";
 import { connectKeys } from "./keys.js";
 import { connectMenus } from "./menus.js";
-import { addFiles, bringBack, clearPictures, connectPictures, currentPictures, markRefused, picturesRead, redrawPictures, sendMissing, showAgain } from "./pictures.js";
+import { addFiles, bringBack, clearPictures, connectPictures, currentPictures, letGo, markRefused, picturesRead, redrawPictures, sendMissing, showAgain } from "./pictures.js";
 import { troubleOf } from "./refusals.js";
 import { connectScenes, currentScene, leaveScene, lentBy, loadScenes, redrawScenes } from "./scenes.js";
 import { connectSettings, currentSettings, openSettings } from "./settings.js";
@@ -200,10 +200,12 @@ function retry() {
   exclusively(() => askTurn(turn.question, turn.pictures, turn.scene));
 }
 
-/** Forgets the questions and answers; the pictures stay. */
+/** Forgets the questions and answers; the pictures in the list stay, others that were asked about are forgotten everywhere. */
 function clearConversation() {
   edit(null);
+  const asked = allTurns().flatMap((turn) => turn.pictures);
   clearTurns();
+  letGo(asked);
   showNothing();
   trouble(null);
   setBusy(false);
@@ -269,7 +271,7 @@ connectAnswer();
 connectBoxes();
 element("question").value = kept("draft") ?? element("question").value;
 applyLanguage();
-connectSettings({ onLanguage: redraw, onNewKey: () => { loadScenes(); if (shownTurn()?.error?.status === 401) retry(); } });
+connectSettings({ onLanguage: redraw, onForget: startAfresh, onNewKey: () => { loadScenes(); if (shownTurn()?.error?.status === 401) retry(); } });
 connectPictures();
 connectConversation({ onChoose: (turn) => { if (!running) show(turn); }, onEdit: edit });
 connectScenes({

@@ -27,6 +27,14 @@ export function clearPictures(which = () => true) {
   draw();
 }
 
+/** The conversation that named these pictures is gone: the server forgets those that the list does not show either. */
+export function letGo(asked) {
+  for (const picture of new Set(asked)) {
+    picture.isAsked = false;
+    if (!pictures.includes(picture)) endUpload(picture);
+  }
+}
+
 /** Marks the one picture that the server refused; null unmarks. */
 export function markRefused(id) {
   refusedId = id;

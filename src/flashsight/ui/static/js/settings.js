@@ -48,7 +48,7 @@ export function openSettings({ atKey = false } = {}) {
   if (atKey) element("set-key").focus();
 }
 
-function connectDialog(onNewKey) {
+function connectDialog({ onNewKey, onForget }) {
   element("open-settings").addEventListener("click", () => openSettings());
   element("settings").addEventListener("close", () => {
     keep("settings", JSON.stringify(currentSettings()));
@@ -57,6 +57,7 @@ function connectDialog(onNewKey) {
     if (currentKey() !== before) onNewKey();
   });
   element("forget").addEventListener("click", () => {
+    onForget();
     forgetAll();
     location.reload();
   });
@@ -72,9 +73,9 @@ function connectLight() {
 }
 
 /** Connects the dialog and the buttons for language and light. */
-export function connectSettings({ onLanguage, onNewKey }) {
+export function connectSettings({ onLanguage, onNewKey, onForget }) {
   restore();
-  connectDialog(onNewKey);
+  connectDialog({ onNewKey, onForget });
   connectLight();
   element("language").addEventListener("click", () => {
     chooseLanguage(currentLanguage() === "zh" ? "en" : "zh");
