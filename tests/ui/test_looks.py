@@ -100,6 +100,32 @@ def test_nothing_is_cut_off_sideways(visit: Visit, house: PageHouse, viewport: A
         page.click("#language")
 
 
+@pytest.mark.parametrize("width", [320, 390, 768, 861, 1024, 1180, 1181, 1366, 1920])
+def test_no_word_on_a_button_is_cut_off(visit: Visit, house: PageHouse, width: int):
+    page = visit(house, viewport={"width": width, "height": 768}, locale="en-GB")
+    expect(page.locator("#scenes button")).to_have_count(8)
+    for language in ("en", "zh"):
+        cut = page.locator("button:visible, a:visible").evaluate_all(
+            "all => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"
+        )
+        assert cut == [], language
+        page.click("#language")
+
+
+def test_a_line_of_an_answer_stays_readable_on_a_wide_screen(visit: Visit, house: PageHouse):
+    page = visit(house, viewport={"width": 3840, "height": 1200})
+    house.says(*saying("很长的一段话。" * 200))
+    ask(page, "一")
+    box = page.locator("#answer p").bounding_box()
+    assert box is not None
+    assert box["width"] <= 52 * 16
+
+
+def test_without_scripts_the_page_says_what_it_needs(visit: Visit, house: PageHouse):
+    page = visit(house, java_script_enabled=False)
+    assert "This page needs JavaScript" in page.locator("noscript").inner_text()
+
+
 def test_on_a_desktop_everything_one_needs_is_in_view_at_once(page: Page):
     for selector in ("#drop", "#question", "#ask", "#stop", "#answer", "#copy", "#retry", "#code"):
         box = page.locator(selector).bounding_box()
