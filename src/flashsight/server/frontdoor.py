@@ -25,8 +25,8 @@ from flashsight.server.errors import error_response
 _log = get_log(__name__)
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_WATCHED = frozenset({"/health", "/ready", "/metrics"})
-"""Asked every few seconds by whoever watches the server; logged for debugging only."""
+_WATCHED = frozenset({"/health", "/ready", "/metrics", "/v1/queue"})
+"""Asked every few seconds by whoever watches the server or waits; logged for debugging only."""
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
