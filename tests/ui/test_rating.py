@@ -62,6 +62,7 @@ def test_the_most_doubtful_comes_first_with_its_picture_fields_margins_and_box(p
     assert page.locator("#queue .name").all_inner_texts() == NAMES[::-1]
     expect(page.locator("#fields tr").nth(1)).to_contain_text("红")
     expect(page.locator("#fields .margin.low")).to_have_text("0.15")
+    expect(page.locator("#margins")).to_have_text("右侧：把握，0 到 1")
     expect(page.locator("#pictures img")).to_have_js_property("naturalWidth", 640)
     box = page.locator("#pictures g[data-label=color] rect")
     assert [box.get_attribute(name) for name in ("x", "y", "width", "height")] == ["200", "90", "240", "300"]

@@ -10,6 +10,8 @@ import pytest
 
 from flashsight.core.errors import ConfigError
 from flashsight.workbench.claims import findings, forbidden, read_word_rules, unbacked
+from flashsight.workbench.evaluate import columns_of
+from flashsight.workbench.gold import read_gold
 from flashsight.workbench.rules import read_rules
 from tests.cli.conftest import Shell
 from tests.workbench.runs import write_run
@@ -71,6 +73,22 @@ def test_the_copies_of_a_run_are_checked_and_its_own_attributes_back_them(tmp_pa
     shell = Shell(tmp_path)
     assert "广告法第九条第(三)项" in shell.run("claims", "run").out
     assert len(json.loads(shell.run("claims", "run", "--json").out)["findings"]) == 3
+
+
+def test_what_the_gold_table_says_of_a_picture_backs_its_copy_and_the_gold_copy_does_not(tmp_path: Path) -> None:
+    answers = {
+        name: {"color": "红", "marketing_copy": f"红色水杯,仅售 {price} 元"}
+        for name, price in (("a.jpg", "1299"), ("b.jpg", "64"), ("c.jpg", "3.105"), ("d.jpg", "9"))
+    }
+    run = write_run(tmp_path / "run", answers)
+    gold = tmp_path / "gold.csv"
+    gold.write_text('图片,现价（元）,文案\na,"¥1,299.00",x\nb,64.0,x\nc,"¥3,105",仅售 3.105 元\n', encoding="utf-8")
+    table = read_gold(gold, columns_of(run.manifest), RULES)
+    told = [(one.id, one.words) for one in findings(run, RULES, LAW, table)]
+    assert told == [("c.jpg", "3.105 元"), ("d.jpg", "9 元")]
+    assert len(list(findings(run, RULES, LAW))) == 4
+    said = Shell(tmp_path).run("claims", "run", "--gold", "gold.csv", "--json")
+    assert [one["id"] for one in json.loads(said.out)["findings"]] == ["c.jpg", "d.jpg"]
 
 
 def test_the_users_words_add_to_the_laws(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from flashsight.core.errors import ConfigError
 from flashsight.workbench.aigc import label_of
+from flashsight.workbench.claims import read_word_rules
 from flashsight.workbench.evaluate import columns_of
 from flashsight.workbench.gallery import gallery, score_of
 from flashsight.workbench.gold import read_gold
@@ -100,6 +101,13 @@ def test_a_target_is_met_or_missed_only_where_the_whole_interval_is(
     assert judge_target("attributes", goal, share(hits, num)).light == light
 
 
+def test_a_bootstrap_of_few_pictures_decides_nothing() -> None:
+    few, enough = (Figure(value=0.98, low=0.95, high=1.0, num=num, method="bootstrap") for num in (15, 16))
+    assert (judge_target("attributes", 0.8, few).light, judge_target("attributes", 0.8, few).why) == ("open", "few_why")
+    assert judge_target("attributes", 0.8, enough).light == "met"
+    assert judge_target("seconds", 2.0, few).light == "open"
+
+
 def test_no_sample_proves_a_share_of_one_but_one_miss_denies_it() -> None:
     assert judge_target("valid", 1.0, share(60, 60)).why == "all_why"
     assert judge_target("valid", 1.0, share(59, 60)).light == "missed"
@@ -125,6 +133,57 @@ def test_targets_are_read_as_shares_percentages_and_seconds() -> None:
         "valid": 1.0,
         "seconds": 2.0,
     }
+
+
+def test_a_time_of_many_at_once_can_meet_its_goal_and_never_miss_it(tmp_path: Path, rounds: list[Run]) -> None:
+    alone = report_of(rounds[1:], gold_of(tmp_path), goals={"seconds": 0.1})
+    assert [one.light for one in alone.verdicts] == ["missed"]
+    add_part(rounds[1].folder, Part(num_pictures=40, seconds=2.0, in_flight=64))
+    for goal, light in ((0.3, "met"), (0.1, "open")):
+        told = report_of(rounds, gold_of(tmp_path), goals={"seconds": goal})
+        assert [one.light for one in told.verdicts] == [light]
+        assert told.told.at_once == 40  # no more can wait for each other than there are
+    page = Parsed(page_of(told)).text
+    assert "含多张同时处理的等待" in page
+    assert f"batch --from {rounds[1].folder} --mode sequential" in page
+
+
+def test_a_model_is_called_by_its_checkpoint_and_a_field_as_the_gold_table_calls_it(
+    tmp_path: Path, rounds: list[Run]
+) -> None:
+    model = replace(rounds[1].manifest.model, name="served-name", path="/models/big-one")
+    run = Run(rounds[1].folder, replace(rounds[1].manifest, model=model))
+    chinese, english = (
+        Parsed(page_of(report_of([run], gold_of(tmp_path), language=language))).text for language in ("zh", "en")
+    )
+    assert "big-one" in chinese
+    assert "served-name" not in chinese
+    assert "big-one" in json.loads(label_of(run))["ContentProducer"]
+    assert "品类" in chinese
+    assert "category" not in chinese
+    assert "category" in english
+    assert "共 4 项目标：达到 3 项，未达到 0 项，未定 1 项。" in chinese
+    assert "4 goals: 3 met, 0 missed, 1 open." in english
+
+
+def test_the_page_names_what_is_wrong_with_a_copy_and_what_nothing_backs(tmp_path: Path) -> None:
+    said = {
+        f"p{at}.png": {"category": "杯子", "color": "红", "price": 5, "marketing_copy": "红色杯子,只要 5 元"}
+        for at in range(20)
+    }
+    said["p7.png"] |= {"marketing_copy": "最好的蓝色杯子,只要 7 元"}
+    schema = {"type": "object", "properties": {**SCHEMA["properties"], "marketing_copy": {"type": "string"}}}
+    gold = tmp_path / "gold.csv"
+    rows = [f"p{at}.png,杯子,红,5,红色杯子,5" for at in range(20)]
+    gold.write_text("\n".join(["图片,品类,颜色,价格,文案,克重", *rows]), encoding="utf-8")
+    run = write_run(tmp_path / "run", said, schema=schema)
+    told = report_of([run], gold, law=read_word_rules())
+    (claims,) = (table for table in told.tables if table.key == "claims")
+    assert {tuple(row[:3]) for row in claims.rows} == {("广告法用词", 1, 1), ("颜色无依据", 1, 1), ("数字无依据", 1, 1)}
+    page = Parsed(page_of(told)).text
+    assert "3 处（1 张）" in page
+    assert "✗ 文案: 最好的蓝色杯子,只要 7 元 (矛盾: 红 ↔ 蓝) (应为: 红色杯子)" in page
+    assert "✓ 文案: 红色杯子,只要 5 元" in page
 
 
 def test_savings_are_what_a_hand_calculation_says() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flashsight.workbench import statistics
-from flashsight.workbench.statistics import change, mean, quantile, share
+from flashsight.workbench.statistics import at_one_end, change, mean, mean_share, quantile, resampled, share
 
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -93,6 +95,31 @@ def test_no_interval_is_made_up_from_one_value(values: list[float]) -> None:
 
 def test_equal_values_have_a_point_for_an_interval() -> None:
     assert (mean([1.0] * 5).low, mean([1.0] * 5).high) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(("value", "hits"), [(1.0, 30), (0.0, 0)])
+def test_a_share_at_its_end_is_no_more_certain_than_as_many_hits(value: float, hits: int) -> None:
+    for figure in (mean_share([value] * 30), at_one_end(resampled(30, lambda places: value))):
+        assert (figure.value, figure.num, figure.method) == (value, 30, "wilson")
+        assert (figure.low, figure.high) == pytest.approx(wilson(hits, 30), abs=1e-9)
+    assert (mean_share([0.5] * 30).low, mean_share([0.5] * 30).high) == (0.5, 0.5)
+    assert mean_share([1.0] * 29 + [0.5]) == mean([1.0] * 29 + [0.5])
+    assert (mean_share([1.0]).low, mean_share([]).value) == (None, None)
+
+
+def test_a_resampled_figure_has_the_interval_that_scipy_gives_the_same_statistic() -> None:
+    values = np.random.default_rng(2).gamma(2.0, size=60)
+
+    def geometric(places: Sequence[int]) -> float:
+        return float(np.exp(np.mean(np.log(values[list(places)]))))
+
+    told = resampled(60, geometric, seed=5)
+    drawn = scipy.stats.bootstrap(
+        (values,), scipy.stats.gmean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    )
+    width = drawn.confidence_interval.high - drawn.confidence_interval.low
+    assert told.value == pytest.approx(scipy.stats.gmean(values))
+    assert (told.low, told.high) == pytest.approx(tuple(drawn.confidence_interval), abs=0.08 * width)
 
 
 def test_few_equal_values_are_too_few_however_narrow_their_interval() -> None:

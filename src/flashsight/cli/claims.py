@@ -7,14 +7,20 @@ from typing import Annotated
 
 import typer
 
-from flashsight.cli.evaluate import AsJson, RulesFile, RunFolder
+from flashsight.cli.evaluate import AsJson, RulesFile, RunFolder, SheetName
 from flashsight.cli.figures import as_json, table, to_stdout
+
+WordsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="TOML: more rules of forbidden words")]
 
 
 def claims(
     run: RunFolder,
-    words: Annotated[Path | None, typer.Option(metavar="FILE", help="TOML: more rules of forbidden words")] = None,
+    words: WordsFile = None,
     rules: RulesFile = None,
+    gold: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="gold table: what it states of a picture backs a claim too")
+    ] = None,
+    sheet: SheetName = None,
     json: AsJson = False,
 ) -> None:
     """Find advertising-law words and claims that no attribute backs in the copy of a run. 检查文案用词与依据。
@@ -23,13 +29,18 @@ def claims(
 
     \b
     flashsight claims ./run1
+    flashsight claims ./run1 --gold gold.xlsx
     flashsight claims ./run1 --words my-words.toml --json
     """
     from flashsight.workbench.claims import findings, read_word_rules
+    from flashsight.workbench.evaluate import columns_of
+    from flashsight.workbench.gold import read_gold
     from flashsight.workbench.records import open_run
     from flashsight.workbench.rules import read_rules
 
-    found = list(findings(open_run(run), read_rules(rules), read_word_rules(words)))
+    known, opened = read_rules(rules), open_run(run)
+    seen = read_gold(gold, columns_of(opened.manifest), known, sheet=sheet) if gold is not None else None
+    found = list(findings(opened, known, read_word_rules(words), seen))
     if json:
         print(as_json({"run": str(run), "findings": [one.as_dict() for one in found]}))
         return

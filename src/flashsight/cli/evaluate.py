@@ -88,12 +88,13 @@ def unmatched(told: Evaluation) -> Iterator[str]:
 
 def _tables(told: Evaluation) -> Iterator[Table]:
     whole = told.overall
+    waiting = f", with the waiting of {told.at_once} at once 含排队" if told.at_once > 1 else ""
     rows = [
         ("pictures judged 图片数", f"{whole.num}, of these {whole.num_failed} without an answer"),
         ("attribute accuracy 属性准确率", percent(whole.attributes)),
         *(("usable copy 文案可用率", percent(told.usable)) for _ in [0] if told.usable),
-        ("time per picture P50 单图耗时", seconds(whole.seconds_p50)),
-        ("time per picture P95", seconds(whole.seconds_p95)),
+        ("time per picture P50 单图耗时", seconds(whole.seconds_p50) + waiting),
+        ("time per picture P95", seconds(whole.seconds_p95) + waiting),
     ]
     yield table(f"{told.run} against {told.gold.file}", ("figure", "value [95 % interval]"), rows)
     if whole.fields:

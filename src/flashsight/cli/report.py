@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from flashsight.cli.claims import WordsFile
 from flashsight.cli.evaluate import Gold, RulesFile, Seed, SheetName
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
@@ -20,6 +21,7 @@ def report(
     xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="the same figures as Excel")] = None,
     sheet: SheetName = None,
     rules: RulesFile = None,
+    words: WordsFile = None,
     ratings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="table of ratings; default: those given on the page")
     ] = None,
@@ -45,13 +47,15 @@ def report(
     flashsight report runs/second --gold gold.xlsx --out report.html --target attributes=85% --target seconds=2
     flashsight report runs/second --gold gold.xlsx --out report.html --hand-seconds 180 --hourly-cost 60
     """
+    from flashsight.workbench.claims import read_word_rules
     from flashsight.workbench.report import Wishes
     from flashsight.workbench.savings import labour_of
     from flashsight.workbench.verdicts import read_goals
 
     _check_names(out, xlsx)
     labour = labour_of(hand_seconds, hourly_cost, currency, check_seconds, monthly)
-    wishes = Wishes(language=language, goals=read_goals(target or ()), labour=labour, seed=seed)
+    goals, law = read_goals(target or ()), read_word_rules(words)
+    wishes = Wishes(language=language, goals=goals, labour=labour, law=law, seed=seed)
     _write(runs, gold, sheet, rules, ratings, wishes, out, xlsx)
     print(out)
 

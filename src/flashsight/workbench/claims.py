@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from flashsight.core.errors import ConfigError
 from flashsight.workbench.contradictions import COLOR, colors_in
-from flashsight.workbench.evaluate import fields_of, value_of
+from flashsight.workbench.evaluate import paths_of, text_fields, value_of
+from flashsight.workbench.gold import GoldCase, GoldTable, pair
 from flashsight.workbench.metrics import spelled
 from flashsight.workbench.records import Result, Run
 from flashsight.workbench.rules import NEGATIONS, TABLES, Rules, read_toml
-from flashsight.workbench.words import value_key
+from flashsight.workbench.words import value_key, without_thousands
 
 Reason = Literal["forbidden", "colour", "material", "property", "number"]
 MATERIAL = "material"
@@ -86,11 +87,15 @@ def _word_tables(file: Path) -> dict[str, dict[str, Any]]:
     return dict(entries)
 
 
-def findings(run: Run, rules: Rules, law: Sequence[WordRule]) -> Iterator[Finding]:
-    """Yield what to look at, picture by picture, in the copies of a run: its fields of the kind `text`."""
-    schema = run.manifest.schema
-    names = [name for name in fields_of(run.manifest) if not schema or rules.kind_of(name, schema) == "text"]
-    for result in run.results():
+def findings(run: Run, rules: Rules, law: Sequence[WordRule], gold: GoldTable | None = None) -> Iterator[Finding]:
+    """Yield what to look at, picture by picture, in the copies of a run: its fields of the kind `text`.
+
+    gold: a table of what can be seen in the pictures; what any of its columns states, the copies' own left out, backs a
+    claim too.
+    """
+    names, results = text_fields(run, rules), list(run.results())
+    by_id = pair(gold, paths_of({result.id: result for result in results})).by_id if gold is not None else {}
+    for result in results:
         for name in names:
             copy = _plain(spelled(value_of(result, name)))
             for words, rule in forbidden(copy, law):
@@ -102,7 +107,8 @@ def findings(run: Run, rules: Rules, law: Sequence[WordRule]) -> Iterator[Findin
                     paragraph=rule.paragraph,
                     suggestion=rule.suggestion,
                 )
-            attributes = _attributes(result, names) if result.parsed is not None else None
+            seen = _seen(by_id[result.id], names) if result.id in by_id else {}
+            attributes = _attributes(result, names) | seen if result.parsed is not None else None
             for reason, words in unbacked(copy, attributes, rules) if attributes is not None else ():
                 yield Finding(id=result.id, field=name, reason=reason, words=words, paragraph=None, suggestion=UNBACKED)
 
@@ -135,9 +141,9 @@ def unbacked(copy: str, attributes: Mapping[str, str], rules: Rules) -> Iterator
     for word in map(value_key, rules.opposites):
         if word in plain and word not in backing and not any(negation + word in plain for negation in NEGATIONS):
             yield "property", word
-    numbers = set(re.findall(r"\d+(?:\.\d+)?", backing))
-    for quantity in dict.fromkeys(_QUANTITY.findall(plain)):
-        if re.match(r"[\d.]+", quantity)[0].rstrip(".") not in numbers:  # type: ignore[index]
+    stated_numbers = _numbers(without_thousands(backing))
+    for quantity in dict.fromkeys(_QUANTITY.findall(without_thousands(plain))):
+        if not _numbers(quantity) <= stated_numbers:
             yield "number", quantity.strip()
 
 
@@ -149,6 +155,17 @@ def _is_named(word: str, text: str) -> bool:
 def _attributes(result: Result, copies: Sequence[str]) -> dict[str, str]:
     said = {name: spelled(value) for name, value in (result.parsed or {}).items() if name not in copies}
     return {f"column {name}": text for name, text in result.columns.items()} | said
+
+
+def _seen(case: GoldCase, copies: Sequence[str]) -> dict[str, str]:
+    told = {name: cells for name, cells in case.cells.items() if name not in copies} | dict(case.others)
+    return {f"gold {name}": "\n".join(cells) for name, cells in told.items()}
+
+
+def _numbers(text: str) -> set[str]:
+    """The numbers of a text, each in one spelling: 64 for 64.00."""
+    found = re.findall(r"\d+(?:\.\d+)?", text)
+    return {number.rstrip("0").rstrip(".") if "." in number else number for number in found}
 
 
 def _plain(text: str) -> str:

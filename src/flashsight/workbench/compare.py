@@ -174,4 +174,11 @@ def _flat(manifest: Manifest) -> dict[str, str]:
         **manifest.media,
         **manifest.versions,
     }
-    return {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in told.items()}
+    return {name: _spelled(value) for name, value in told.items()}
+
+
+def _spelled(value: object) -> str:
+    """A setting as text; 0 and 0.0 are the same."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)

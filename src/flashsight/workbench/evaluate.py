@@ -12,6 +12,7 @@ from typing import Any
 from flashsight.workbench.contradictions import COLOR, contradictions
 from flashsight.workbench.gold import GROUP, PICTURE, GoldCase, GoldTable, Pairing, pair
 from flashsight.workbench.metrics import Classes, classes, judge, spelled
+from flashsight.workbench.pace import pace_of
 from flashsight.workbench.records import Manifest, Result, Run, RunError
 from flashsight.workbench.rules import Kind, Rules
 from flashsight.workbench.sections import JudgedCase, Section, TextJudgement, section_of
@@ -25,7 +26,10 @@ PLAIN_TEXT = "marketing_copy"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """A run held against a gold table. missing: fields of the run for which the table has no column."""
+    """A run held against a gold table. missing: fields of the run for which the table has no column.
+
+    at_once: how many cases were asked at a time at most; of more than one the times hold their waiting for each other.
+    """
 
     run: str
     gold: GoldTable
@@ -36,6 +40,7 @@ class Evaluation:
     categories: Mapping[str, Classes]
     usable: Figure | None
     cases: tuple[JudgedCase, ...]
+    at_once: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """The evaluation for JSON."""
@@ -52,6 +57,7 @@ class Evaluation:
             "overall": self.overall.as_dict(),
             "groups": {name: section.as_dict() for name, section in self.groups.items()},
             "categories": {name: _classes_dict(told) for name, told in self.categories.items()},
+            "asked_at_once": self.at_once,
             "usable_copy": self.usable.as_dict() if self.usable else None,
             "cases": [case.as_dict() for case in self.cases],
         }
@@ -85,9 +91,15 @@ def evaluate(run: Run, gold: GoldTable, rules: Rules, ratings: Sequence[Rating] 
         overall=section_of(cases, listed, seed=seed),
         groups=groups,
         categories=_categories(cases, run, rules, seed),
-        usable=usable_share(ratings, results, _text_fields(run, rules)) if ratings else None,
+        usable=usable_share(ratings, results, text_fields(run, rules)) if ratings else None,
         cases=tuple(cases),
+        at_once=_at_once(run, len(results)),
     )
+
+
+def _at_once(run: Run, num_cases: int) -> int:
+    pace = pace_of(run)
+    return min(pace.in_flight, num_cases) if pace is not None else 1
 
 
 def paths_of(results: Mapping[str, Result]) -> dict[str, list[str]]:
@@ -165,7 +177,8 @@ def _has_cell(pairing: Pairing, one: str, name: str) -> bool:
     return one in pairing.by_id and name != PICTURE and name in pairing.by_id[one].cells
 
 
-def _text_fields(run: Run, rules: Rules) -> list[str]:
+def text_fields(run: Run, rules: Rules) -> list[str]:
+    """The fields of a run that word something freely: its copies."""
     schema = run.manifest.schema
     return [name for name in fields_of(run.manifest) if not schema or rules.kind_of(name, schema) == "text"]
 

@@ -21,12 +21,16 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GoldCase:
-    """What is right for one picture. cells: per field the filled cells, one a row. line: its first row in the sheet."""
+    """What is right for one picture. cells: per field the filled cells, one a row. line: its first row in the sheet.
+
+    others: the filled cells of the columns that no field has, by the column's name.
+    """
 
     picture: str
     line: int
     cells: Mapping[str, tuple[str, ...]]
     group: str | None = None
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,18 +128,20 @@ def _cases(file: Path, sheet: Sheet, header_at: int, columns: Mapping[str, int])
         else:
             gathered.append((sheet.first_row + at, picture, [row]))
     _refuse_twice(file, [(picture, line) for line, picture, _ in gathered])
-    return [_case(line, picture, rows, columns) for line, picture, rows in gathered]
+    header = sheet.rows[header_at]
+    others = {name: at for at, name in enumerate(header) if name and at not in columns.values()}
+    fields = {name: at for name, at in columns.items() if name != PICTURE}
+    cases = []
+    for number, picture, rows in gathered:
+        cells = _filled(rows, fields)
+        group = next(iter(cells.get(GROUP, ())), None)
+        cases.append(GoldCase(picture=picture, line=number, cells=cells, group=group, others=_filled(rows, others)))
+    return cases
 
 
-def _case(line: int, picture: str, rows: Sequence[Row], columns: Mapping[str, int]) -> GoldCase:
-    cells = {
-        name: tuple(dict.fromkeys(cell for row in rows if (cell := row[at])))
-        for name, at in columns.items()
-        if name != PICTURE
-    }
-    group = next(iter(cells.get(GROUP, ())), None)
-    filled = {name: texts for name, texts in cells.items() if texts}
-    return GoldCase(picture=picture, line=line, cells=filled, group=group)
+def _filled(rows: Sequence[Row], columns: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    cells = {name: tuple(dict.fromkeys(cell for row in rows if (cell := row[at]))) for name, at in columns.items()}
+    return {name: texts for name, texts in cells.items() if texts}
 
 
 def _refuse_twice(file: Path, pictures: Sequence[tuple[str, int]]) -> None:

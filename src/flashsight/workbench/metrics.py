@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flashsight.workbench.rules import Kind, Rules
-from flashsight.workbench.statistics import Figure, mean, resampled, share
+from flashsight.workbench.statistics import Figure, at_one_end, mean_share, resampled, share
 from flashsight.workbench.words import number_of, parts_of
 
 MISSING = "—"
@@ -100,7 +100,7 @@ def classes(judged: Sequence[Judgement], *, seed: int = 0) -> Classes:
         totals, hits = Counter(pairs[at][0] for at in places), Counter(pairs[at][0] for at in places if _hit(pairs[at]))
         return sum(hits[name] / totals[name] for name in totals) / len(totals)
 
-    macro_recall = resampled(len(pairs), macro, seed=seed)
+    macro_recall = at_one_end(resampled(len(pairs), macro, seed=seed))
     return Classes(recall=recall, precision=precision, macro_recall=macro_recall, confusion=confusion)
 
 
@@ -110,4 +110,4 @@ def _hit(pair: tuple[str, str]) -> bool:
 
 def attribute_accuracy(judged: Sequence[Sequence[bool]], *, seed: int = 0) -> Figure:
     """The share of right attributes per picture, averaged; drawn by picture, as its attributes hang together."""
-    return mean([sum(picture) / len(picture) for picture in judged if picture], seed=seed)
+    return mean_share([sum(picture) / len(picture) for picture in judged if picture], seed=seed)

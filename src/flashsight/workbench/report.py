@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from flashsight.workbench.claims import Finding, WordRule, findings
 from flashsight.workbench.compare import Comparison, compare
 from flashsight.workbench.evaluate import Evaluation, evaluate
 from flashsight.workbench.gallery import Exhibit, Place, gallery
@@ -22,6 +23,7 @@ from flashsight.workbench.report_tables import (
     Measure,
     Table,
     change_table,
+    claim_table,
     class_tables,
     cut,
     field_table,
@@ -64,11 +66,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What whoever makes the report wants in it."""
+    """What whoever makes the report wants in it. law: the words that a copy is checked for."""
 
     language: Language
     goals: Mapping[str, float]
     labour: Labour | None = None
+    law: Sequence[WordRule] = ()
     seed: int = 0
 
 
@@ -83,10 +86,11 @@ def make_report(
     told = evaluate(last, gold, rules, ratings, seed=wishes.seed)
     changes = [compare(before, after, rules, gold) for before, after in pairwise(runs)]
     verdicts = [
-        judge_target(name, goal, _figures(last, told, wishes.seed)[name])
+        judge_target(name, goal, _figures(last, told, wishes.seed)[name], holds_waiting=told.at_once > 1)
         for name, goal in wishes.goals.items()
         if _applies(name, last, told)
     ]
+    found = list(findings(last, rules, wishes.law, gold))
     doubts = doubts_of(last, rules)
     reviewed = (
         review(last, told.cases, doubts, target=REVIEWED_TO, seed=wishes.seed)
@@ -100,15 +104,15 @@ def make_report(
         told=told,
         made=datetime.now(UTC).strftime("%Y-%m-%d"),
         verdicts=verdicts,
-        tables=_tables(told, language),
-        rounds=[_round_table(runs, every, language), *_changes(changes, language)] if len(runs) > 1 else [],
+        tables=_tables(told, found, language),
+        rounds=[_round_table(runs, every, language), *_changes(changes, told, language)] if len(runs) > 1 else [],
         prompt_diffs=[(_between(one), one.prompt_diff) for one in changes if one.prompt_diff],
         by_round=[(name_of(run), one.overall.attributes) for run, one in zip(runs, every, strict=True)],
         exhibits=gallery(last, told.cases),
         speed=_speed(last, told, language),
         savings=_savings(wishes.labour, told.cases, language) if wishes.labour is not None else None,
         limits=limits_of(told, language),
-        steps=[*next_steps(verdicts, told, language), *_review_step(reviewed, language)],
+        steps=[*next_steps(verdicts, told, found, language), *_review_step(reviewed, language)],
         review=reviewed,
     )
 
@@ -149,30 +153,29 @@ def _applies(name: str, run: Run, told: Evaluation) -> bool:
     return name != "valid" or run.manifest.schema is not None
 
 
-def _tables(told: Evaluation, language: Language) -> list[Table]:
-    found = [field_table(told, language), *class_tables(told, language)]
-    found += [text_table(told, language), group_table(told, language)]
-    return [table for table in found if table.rows]
+def _tables(told: Evaluation, found: Sequence[Finding], language: Language) -> list[Table]:
+    tables = [field_table(told, language), *class_tables(told, language), text_table(told, language)]
+    tables += [claim_table(found, language), group_table(told, language)]
+    return [table for table in tables if table.rows]
 
 
 def _round_table(runs: Sequence[Run], every: Sequence[Evaluation], language: Language) -> Table:
     rows: list[Sequence[Cell]] = [
         [
-            number,
-            name_of(run),
-            cut(run.manifest.model.name, 60),
+            f"{number}. {name_of(run)}",
+            cut(run.manifest.model.called, 60),
             Measure(told.overall.attributes),
             Measure(whole_share(told.cases)),
             cut(run.manifest.prompt),
         ]
         for number, (run, told) in enumerate(zip(runs, every, strict=True), 1)
     ]
-    header = [word(key, language) for key in ("round", "run", "model", "attributes", "whole", "prompt")]
+    header = [word(key, language) for key in ("run", "model", "attributes", "whole", "prompt")]
     return Table(key="rounds", title=word("rounds", language), header=header, rows=rows)
 
 
-def _changes(changes: Sequence[Comparison], language: Language) -> list[Table]:
-    return [change_table(one, _between(one), language) for one in changes]
+def _changes(changes: Sequence[Comparison], told: Evaluation, language: Language) -> list[Table]:
+    return [change_table(one, _between(one), told, language) for one in changes]
 
 
 def _between(one: Comparison) -> str:
@@ -180,9 +183,10 @@ def _between(one: Comparison) -> str:
 
 
 def _speed(run: Run, told: Evaluation, language: Language) -> Table:
+    waiting = word("waiting", language) if told.at_once > 1 else ""
     rows: list[Sequence[Cell]] = [
-        [word("p50", language), Measure(told.overall.seconds_p50, "seconds")],
-        [word("seconds", language), Measure(told.overall.seconds_p95, "seconds")],
+        [word("p50", language) + waiting, Measure(told.overall.seconds_p50, "seconds")],
+        [word("seconds", language) + waiting, Measure(told.overall.seconds_p95, "seconds")],
     ]
     pace = pace_of(run)
     if pace is not None:
@@ -216,19 +220,18 @@ def _savings(labour: Labour, cases: Sequence[JudgedCase], language: Language) ->
 
 
 def _review_step(told: Review | None, language: Language) -> list[str]:
-    if told is None or not told.is_order_of_use or told.needed.value is None:
-        return []
-    low, high = told.needed.low or 0.0, told.needed.high or 1.0
-    return [
-        sentence(
-            "review_needed",
-            language,
-            share=f"{told.needed.value:.0%}",
-            target=f"{told.target:.0%}",
-            low=f"{low:.0%}",
-            high=f"{high:.0%}",
-        )
-    ]
+    return [review_words(told, language)] if told is not None and told.is_order_of_use else []
 
 
-__all__ = ["MOST_RUNS", "Report", "Wishes", "make_report", "name_of", "whole_share"]
+def review_words(told: Review, language: Language) -> str:
+    """What review by doubt is worth, in a sentence."""
+    target, right, needed = f"{told.target:.0%}", told.accuracy.value or 0.0, told.needed
+    if right >= told.target:
+        return sentence("review_reached", language, value=f"{right:.1%}", target=target)
+    if not told.is_order_of_use:
+        return sentence("review_useless", language)
+    low, high = f"{needed.low or 0.0:.0%}", f"{needed.high or 1.0:.0%}"
+    return sentence("review_needed", language, share=f"{needed.value or 0.0:.0%}", target=target, low=low, high=high)
+
+
+__all__ = ["MOST_RUNS", "Report", "Wishes", "make_report", "name_of", "review_words", "whole_share"]

@@ -10,7 +10,7 @@ from typing import Any
 from flashsight.workbench.aigc import EXPLICIT, FIELD, label_of
 from flashsight.workbench.report import Report
 from flashsight.workbench.report_limits import said
-from flashsight.workbench.report_tables import Cell, Measure, Table
+from flashsight.workbench.report_tables import Cell, Measure, Table, review_table
 from flashsight.workbench.report_words import word
 from flashsight.workbench.whole import new_workbook
 
@@ -31,6 +31,8 @@ def _fill(book: Any, report: Report) -> None:
     tables = [_verdict_table(report), *report.tables, *report.rounds, report.speed]
     if report.savings is not None:
         tables.append(report.savings)
+    if report.review is not None:
+        tables.append(review_table(report.review, report.language))
     lines = Table(
         key="notes",
         title=word("limits", report.language),

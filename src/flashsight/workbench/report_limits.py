@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from flashsight.workbench.claims import Finding
 from flashsight.workbench.evaluate import Evaluation
+from flashsight.workbench.report_tables import field_name
 from flashsight.workbench.report_words import Language, sentence, word
 from flashsight.workbench.statistics import Figure
 from flashsight.workbench.verdicts import Verdict
@@ -39,24 +41,38 @@ def _limits(told: Evaluation, language: Language) -> Iterator[str]:
             yield sentence("limit_ratings", language)
     if told.overall.seconds_p50 is not None:
         yield sentence("limit_time", language)
+        if told.at_once > 1:
+            yield sentence("limit_waiting", language, num=told.at_once)
 
 
-def next_steps(verdicts: Sequence[Verdict], told: Evaluation, language: Language) -> list[str]:
-    """What to do, the most important first."""
-    return list(_steps(verdicts, told, language))
+def next_steps(
+    verdicts: Sequence[Verdict], told: Evaluation, found: Sequence[Finding], language: Language
+) -> list[str]:
+    """What to do, the most important first. found: in the copies."""
+    return list(_steps(verdicts, told, found, language))
 
 
-def _steps(verdicts: Sequence[Verdict], told: Evaluation, language: Language) -> Iterator[str]:
+def _steps(
+    verdicts: Sequence[Verdict], told: Evaluation, found: Sequence[Finding], language: Language
+) -> Iterator[str]:
     for one in verdicts:
         name = word(one.name, language)
         if one.light == "missed" and one.figure is not None:
             yield sentence("next_missed", language, name=name, goal=said(one, one.goal), value=said(one, _value(one)))
-        if one.light == "open" and one.name != "seconds" and one.figure is not None and one.figure.value is not None:
-            yield sentence("next_open", language, name=name, num=pictures_needed(one.figure.value))
+        if one.why == "waiting_why":
+            yield sentence("next_sequential", language, run=told.run)
+        elif one.light == "open" and one.name != "seconds" and one.figure is not None and one.figure.value is not None:
+            key = "next_open_rated" if one.name == "usable" else "next_open"
+            yield sentence(key, language, name=name, num=pictures_needed(one.figure.value))
+    if found:
+        example = f"{found[0].id[:40]}: {found[0].words[:40]}"
+        pictures = len({one.id for one in found})
+        yield sentence("next_claims", language, num=len(found), pictures=pictures, example=example)
     fields = [(name, figures.accuracy) for name, figures in told.overall.fields.items()]
     weakest = min(fields, key=lambda each: each[1].value or 0.0, default=None)
     if weakest is not None and (weakest[1].value or 0.0) < 1.0:
-        yield sentence("next_field", language, name=weakest[0], value=_percent(weakest[1]))
+        called = field_name(weakest[0], told, language)
+        yield sentence("next_field", language, name=called, value=_percent(weakest[1]))
     if told.overall.texts and told.usable is None:
         yield sentence("next_rate", language)
     if all(one.light == "met" for one in verdicts):

@@ -5,17 +5,19 @@ Everything that comes from a run, a table or a person is escaped: text is made i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
 from flashsight.workbench.aigc import EXPLICIT, FIELD, label_of
 from flashsight.workbench.charts import COLOURS, Bar, bar_chart
 from flashsight.workbench.gallery import Exhibit
-from flashsight.workbench.report import Report, name_of
+from flashsight.workbench.report import Report, name_of, review_words
 from flashsight.workbench.report_limits import said
 from flashsight.workbench.report_style import STYLE
-from flashsight.workbench.report_tables import Cell, Measure, Table, cut
-from flashsight.workbench.report_words import word
+from flashsight.workbench.report_tables import Cell, Measure, Table, cut, field_name, review_table
+from flashsight.workbench.report_words import Language, sentence, word
+from flashsight.workbench.sections import TextJudgement
 from flashsight.workbench.statistics import Figure
 from flashsight.workbench.verdicts import Verdict
 
@@ -58,7 +60,8 @@ def _sections(report: Report) -> Iterator[Html]:
     yield _front(report)
     for table in report.tables:
         chart = _field_chart(report) if table.key == "fields" else Html("")
-        yield _section(table.title, chart, _table(table, report))
+        note = element("p", word("claims_how", report.language), class_="note") if table.key == "claims" else ""
+        yield _section(table.title, chart, _table(table, report), note)
     yield _section(word("gallery", report.language), *_gallery(report))
     if report.rounds:
         yield _section(word("rounds", report.language), _round_chart(report), *_rounds(report))
@@ -69,7 +72,9 @@ def _sections(report: Report) -> Iterator[Html]:
     else:
         yield _section(word("savings", report.language), element("p", word("no_savings", report.language)))
     if report.review is not None:
-        yield _section(word("review", report.language), _review_chart(report))
+        said_of_it = element("p", review_words(report.review, report.language))
+        counted = _table(review_table(report.review, report.language), report)
+        yield _section(word("review", report.language), said_of_it, _review_chart(report), counted)
     yield _section(word("limits", report.language), _list(report.limits), _note(report))
     if len(report.steps) > _FIRST:
         yield _section(word("next", report.language), _list(report.steps))
@@ -93,7 +98,7 @@ def _front(report: Report) -> Html:
     model = last.manifest.model
     facts = " · ".join(
         (
-            f"{word('model', language)}: {cut(model.name, 60)}",
+            f"{word('model', language)}: {cut(model.called, 60)}",
             f"{word('run', language)}: {name_of(last)}",
             f"{word('pictures', language)}: {report.told.overall.num}",
             f"{word('against', language)}: {cut(report.told.gold.file.rpartition('/')[2], 60)}",
@@ -108,11 +113,18 @@ def _front(report: Report) -> Html:
         element("p", facts, class_="facts"),
         element("p", f"{word('ai', language)}", class_="label"),
         element("h2", word("verdicts", language)),
+        element("p", _summary(report), class_="summary"),
         element("table", element("thead", header), element("tbody", *rows), class_="verdicts"),
         element("h2", word("next", language)),
         _list(report.steps[:_FIRST]),
         class_="front",
     )
+
+
+def _summary(report: Report) -> str:
+    lights = Counter(one.light for one in report.verdicts)
+    told = {light: lights[light] for light in ("met", "missed", "open")}
+    return sentence("summary", report.language, num=len(report.verdicts), **told)
 
 
 def _verdict(one: Verdict, report: Report) -> Html:
@@ -122,7 +134,7 @@ def _verdict(one: Verdict, report: Report) -> Html:
     return element(
         "tr",
         element("td", word(one.name, language)),
-        element("td", f"{sign} {said(one, one.goal)}"),
+        element("td", f"{sign} {said(one, one.goal)}", class_="goal"),
         element("td", figure_words(one.figure, unit, report)),
         element("td", light, " ", element("b", word(one.light, language)), f" — {word(one.why, language)}"),
     )
@@ -145,7 +157,7 @@ def figure_words(figure: Figure | None, unit: str, report: Report) -> str:
     if figure.hits is not None:
         told += f" {figure.hits}/{figure.num}"
     if unit == "share" and figure.is_too_few:
-        told += f" · {word('few_why', report.language)}"
+        told += f" · {word('few', report.language)}"
     return told
 
 
@@ -171,7 +183,12 @@ def _kind(cell: Cell) -> dict[str, str]:
 def _field_chart(report: Report) -> Html:
     goal = next((one.goal for one in report.verdicts if one.name == "attributes"), None)
     bars = [
-        Bar(name=name, value=one.accuracy.value or 0.0, low=one.accuracy.low, high=one.accuracy.high)
+        Bar(
+            name=field_name(name, report.told, report.language),
+            value=one.accuracy.value or 0.0,
+            low=one.accuracy.low,
+            high=one.accuracy.high,
+        )
         for name, one in list(report.told.overall.fields.items())[:16]
     ]
     return element(
@@ -232,14 +249,21 @@ def _exhibit(one: Exhibit, report: Report) -> Html:
     for name, judged in list(one.case.fields.items())[:8]:
         mark = "✓" if judged.is_right else "✗"
         wanted = "" if judged.is_right else f" ({word('right', language)}: {cut(judged.expected, 80)})"
-        lines.append(element("li", f"{mark} {cut(name, 40)}: {cut(judged.got, 80)}{wanted}"))
-    lines += [
-        element("li", f"{word('copy', language)}: {cut(text.got, 160)}") for text in list(one.case.texts.values())[:2]
-    ]
+        lines.append(element("li", f"{mark} {field_name(name, report.told, language)}: {cut(judged.got, 80)}{wanted}"))
+    lines += [element("li", _copy_words(text, language)) for text in list(one.case.texts.values())[:2]]
     if one.case.error is not None:
         lines.append(element("li", f"✗ {cut(one.case.error, 160)}"))
     caption = element("figcaption", element("b", cut(one.id, 60)), element("ul", *lines))
     return element("figure", picture, caption)
+
+
+def _copy_words(text: TextJudgement, language: Language) -> str:
+    mark = "✓" if text.is_consistent else "✗"
+    why = (
+        f" ({word('contradicts', language)}: {cut('; '.join(text.contradictions), 80)})" if text.contradictions else ""
+    )
+    wanted = "" if text.is_consistent else f" ({word('right', language)}: {cut(text.expected, 120)})"
+    return f"{mark} {word('copy', language)}: {cut(text.got, 160)}{why}{wanted}"
 
 
 def _footer(report: Report) -> str:

@@ -19,6 +19,10 @@ th,td{overflow-wrap:anywhere}
 section{overflow-x:auto}
 th{overflow-wrap:normal;font-weight:600;color:var(--faint)}
 td.figure{font-variant-numeric:tabular-nums}
+td,th{min-width:4.2em}
+td:first-child,th:first-child{min-width:8.6em}
+.goal{white-space:nowrap}
+.summary{font-size:17px;font-weight:600;margin:4px 0 10px}
 .verdicts td{padding:10px 12px 10px 0;font-size:15px}
 .light{font-size:22px;line-height:1;vertical-align:-2px}
 .met{color:var(--met)}.missed{color:var(--missed)}.open{color:var(--open)}
@@ -39,7 +43,8 @@ section{overflow:visible}
 body{background:#fff;font-size:11pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 main{max-width:none;padding:0}
 .front{break-after:page}
-h2,h3{break-after:avoid}
+h2,h3,h2+p,.note:has(+pre){break-after:avoid}
 tr,figure,pre{break-inside:avoid}
+footer{break-before:avoid}
 }
 """

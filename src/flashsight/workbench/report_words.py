@@ -20,6 +20,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "missed_why": ("整个区间都低于要求", "the whole interval falls short of the goal"),
     "open_why": ("区间跨过要求，还不能断定", "the interval lies on both sides of the goal"),
     "few_why": ("图片太少，无法判断", "too few pictures to tell"),
+    "waiting_why": (
+        "含多张同时处理的等待，请用 --mode sequential 另测",
+        "it holds the waiting of many at once; measure with --mode sequential",
+    ),
+    "few": ("图片太少", "too few"),
     "none_why": ("没有测得", "not measured"),
     "all_why": ("这些图片全部如此", "all of these pictures"),
     "attributes": ("属性准确率", "attribute accuracy"),
@@ -39,6 +44,20 @@ _WORDS: dict[str, tuple[str, str]] = {
     "texts": ("文案", "Copy"),
     "same": ("含义一致", "same meaning"),
     "contradictory": ("矛盾", "contradictory"),
+    "claims": ("文案检查", "Checking the copy"),
+    "reason": ("检查项", "what"),
+    "places": ("处数", "findings"),
+    "examples": ("例如", "such as"),
+    "reason_forbidden": ("广告法用词", "word of the Advertising Law"),
+    "reason_colour": ("颜色无依据", "colour that nothing states"),
+    "reason_material": ("材质无依据", "material that nothing states"),
+    "reason_property": ("特性无依据", "property that nothing states"),
+    "reason_number": ("数字无依据", "number that nothing states"),
+    "claims_how": (
+        "按词表查找；依据是回答自己的属性、原表各列与金标各列。只提示人看，不是法律意见。",
+        "Found by tables of words; what the answer's own attributes, the columns of its table or those of the gold "
+        "table state is backed. A help to look, no legal advice.",
+    ),
     "groups": ("分组", "By group"),
     "group": ("组", "group"),
     "pictures": ("图片", "pictures"),
@@ -51,7 +70,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "copy": ("文案", "copy"),
     "no_picture": ("图片已不在原处", "the picture is no longer where it was"),
     "rounds": ("各轮", "Rounds"),
-    "round": ("轮次", "round"),
     "run": ("运行", "run"),
     "model": ("模型", "model"),
     "whole": ("整图全对", "whole picture right"),
@@ -65,6 +83,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "changed_prompt": ("提示词的变化", "what changed in the prompt"),
     "speed": ("速度与产能", "Speed and capacity"),
     "p50": ("单图耗时 P50", "time per picture, P50"),
+    "waiting": ("（含互相等待）", ", waiting included"),
     "pace": ("整批速度（张/秒）", "pictures per second, whole run"),
     "per_hour": ("每小时张数", "pictures per hour"),
     "at_once": ("同时处理", "asked at once"),
@@ -93,6 +112,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "review": ("按把握从低到高复核", "Review the most doubtful first"),
     "review_x": ("已复核", "reviewed"),
     "review_y": ("正确的属性", "right fields"),
+    "unreviewed": ("不复核时正确的属性", "right fields without review"),
+    "contradicts": ("矛盾", "contradicts"),
     "by_doubt": ("按把握", "by doubt"),
     "at_random": ("随机", "in random order"),
     "made": ("生成于", "made"),
@@ -139,13 +160,33 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "Nobody rated the copy: how much of it is usable is unknown.",
     ),
     "limit_time": (
-        "耗时在本次运行的机器上测得；同时处理多张时包含等待。",
-        "Times were taken on the machine of this run; of many asked at once they hold the waiting.",
+        "耗时在本次运行的机器上测得。",
+        "Times were taken on the machine of this run.",
+    ),
+    "limit_waiting": (
+        "单图耗时含 {num} 张同时处理的互相等待；一张单独要多久，用 --mode sequential 测。",
+        "Times per picture hold the waiting of {num} asked at once; how long one takes alone, --mode sequential tells.",
+    ),
+    "summary": (
+        "共 {num} 项目标：达到 {met} 项，未达到 {missed} 项，未定 {open} 项。",
+        "{num} goals: {met} met, {missed} missed, {open} open.",
     ),
     "next_missed": ("先改进：{name}（要求 {goal}，结果 {value}）。", "First: {name} (goal {goal}, result {value})."),
     "next_open": (
         "{name} 未定：再标注到约 {num} 张，区间才窄到 ±5 个百分点。",
         "{name} is open: with about {num} pictures in the gold table its interval is within 5 points either way.",
+    ),
+    "next_open_rated": (
+        "{name} 未定：再评约 {num} 张，区间才窄到 ±5 个百分点。",
+        "{name} is open: with about {num} rated pictures its interval is within 5 points either way.",
+    ),
+    "next_sequential": (
+        "单图耗时未定：用 batch --from {run} --mode sequential 另跑一轮再判。",
+        "Time per picture is open: judge it on another run, batch --from {run} --mode sequential.",
+    ),
+    "next_claims": (
+        "发布前核对文案：{num} 处（{pictures} 张）无依据或用词受限，例如 {example}。",
+        "Before publishing look at {num} findings in the copy of {pictures} pictures, such as {example}.",
     ),
     "next_field": (
         "最弱的属性是 {name}（{value}）：看其错误样例，改提示词，再跑一轮并用 compare 对比。",
@@ -159,6 +200,16 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "目标均已达到：用新的、未用于调提示词的图片复核一次，再决定上线。",
         "All goals are met: confirm once on new pictures that no prompt was tuned on, then decide.",
     ),
+    "review_reached": (
+        "不复核时正确的属性已有 {value}，达到 {target}。",
+        "Without any review {value} of the fields are right, which is {target} already.",
+    ),
+    "review_useless": (
+        "在这些图片上，按把握排序未必优于随机抽查。",
+        "On these pictures the order by doubt is not surely better than none.",
+    ),
+    "review_share": ("达到 {target} 需复核", "to review for {target}"),
+    "review_random": ("随机抽查时需复核", "to review in random order"),
     "review_needed": (
         "按把握从低到高复核 {share} 的图片，正确的属性可达 {target}（95% 区间 {low} 到 {high}）。",
         "Reviewing the most doubtful {share} of the pictures brings {target} of the fields right "

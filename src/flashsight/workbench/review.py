@@ -17,7 +17,7 @@ from flashsight.workbench.charts import Series, as_percent, line_chart
 from flashsight.workbench.records import Result, Run, RunError
 from flashsight.workbench.rules import Rules
 from flashsight.workbench.sections import JudgedCase
-from flashsight.workbench.statistics import CONFIDENCE, RESAMPLES, Figure, mean
+from flashsight.workbench.statistics import CONFIDENCE, RESAMPLES, Figure, mean_share
 
 NO_ANSWER = 2.0
 """The doubt of a picture without an answer: more than any margin makes."""
@@ -128,7 +128,7 @@ def review(
         )
     doubt_N = np.array([doubts[case.id] for case in used])
     right_N = np.array([float(np.mean([one.is_right for one in case.fields.values()])) for case in used])
-    accuracy = mean(right_N.tolist(), seed=seed)
+    accuracy = mean_share(right_N.tolist(), seed=seed)
     drawn = np.random.default_rng(seed).integers(0, len(used), (RESAMPLES // 4, len(used)))
     curves = np.array([_curve(doubt_N[at], right_N[at]) for at in drawn])
     tail = (1 - CONFIDENCE) / 2

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from flashsight.workbench.metrics import Judgement, attribute_accuracy
-from flashsight.workbench.statistics import Figure, mean, quantile, share
+from flashsight.workbench.statistics import Figure, mean_share, quantile, share
 from flashsight.workbench.texts import SIMILAR, bleu4
 
 Json = Mapping[str, object]
@@ -122,15 +122,16 @@ def _names(tables: Sequence[Mapping[str, object]]) -> list[str]:
 def _field(cases: Sequence[JudgedCase], name: str, is_listed: bool, seed: int) -> FieldFigures:
     judged = [case.fields[name] for case in cases if name in case.fields]
     accuracy = share(sum(one.is_right for one in judged), len(judged))
-    return FieldFigures(accuracy=accuracy, f1=mean([one.score for one in judged], seed=seed) if is_listed else None)
+    f1 = mean_share([one.score for one in judged], seed=seed) if is_listed else None
+    return FieldFigures(accuracy=accuracy, f1=f1)
 
 
 def _text(cases: Sequence[JudgedCase], name: str, seed: int) -> TextFigures:
     judged = [case.texts[name] for case in cases if name in case.texts]
     return TextFigures(
         bleu4=bleu4([(one.expected, one.got) for one in judged], seed=seed),
-        chrf=mean([one.chrf for one in judged], seed=seed),
-        similarity=mean([one.similarity for one in judged], seed=seed),
+        chrf=mean_share([one.chrf for one in judged], seed=seed),
+        similarity=mean_share([one.similarity for one in judged], seed=seed),
         consistency=share(sum(one.is_consistent for one in judged), len(judged)),
         num_contradictory=sum(bool(one.contradictions) for one in judged),
     )

@@ -6,7 +6,7 @@ A figure whose 95 % interval is wider than `TOO_WIDE` is not told as a finding: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,27 @@ def share(hits: int, num: int) -> Figure:
 def mean(values: Sequence[float], *, seed: int = 0) -> Figure:
     """Return the mean of per-picture values with a percentile bootstrap interval; the seed makes it repeatable."""
     return _bootstrapped(values, np.mean, seed)
+
+
+def mean_share(values: Sequence[float], *, seed: int = 0) -> Figure:
+    """Return the mean of per-picture values in [0, 1], as `mean` and `at_one_end` have it."""
+    return at_one_end(mean(values, seed=seed))
+
+
+def at_one_end(figure: Figure) -> Figure:
+    """Give a figure in [0, 1] Wilson's interval where all its pictures are wholly right, or wholly wrong.
+
+    A bootstrap draws nothing but equal values there and would tell a certainty that no sample has.
+    """
+    value = figure.value
+    if value is None or figure.num < 2 or figure.low != figure.high or not (_is(value, 0.0) or _is(value, 1.0)):
+        return figure
+    told = share(figure.num if _is(value, 1.0) else 0, figure.num)
+    return replace(figure, low=told.low, high=told.high, method=told.method)
+
+
+def _is(value: float, end: float) -> bool:
+    return abs(value - end) < 1e-9
 
 
 def quantile(values: Sequence[float], part: float, *, seed: int = 0) -> Figure:

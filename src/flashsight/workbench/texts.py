@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from flashsight.workbench.extras import library
-from flashsight.workbench.statistics import Figure, resampled
+from flashsight.workbench.statistics import Figure, at_one_end, resampled
 
 SIMILAR = 0.5  # cosine from which two texts count as of one meaning: paraphrases of product copy lie around 0.6
 ORDER = 4
@@ -35,7 +35,7 @@ def bleu4(pairs: Sequence[Pair], *, seed: int = 0) -> Figure:
         )
         return float(score.score) / 100
 
-    return resampled(len(pairs), corpus, seed=seed)
+    return at_one_end(resampled(len(pairs), corpus, seed=seed))
 
 
 def sentence_bleu(pair: Pair) -> float:

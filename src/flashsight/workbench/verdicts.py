@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flashsight.core.errors import ConfigError
-from flashsight.workbench.statistics import Figure
+from flashsight.workbench.statistics import FEWEST, Figure
 
 Light = Literal["met", "missed", "open"]
 
@@ -47,9 +47,14 @@ def read_goals(said: Iterable[str]) -> dict[str, float]:
     return goals
 
 
-def judge_target(name: str, goal: float, figure: Figure | None) -> Verdict:
-    """Hold a figure against its goal: met or missed only where the whole interval is on one side."""
+def judge_target(name: str, goal: float, figure: Figure | None, *, holds_waiting: bool = False) -> Verdict:
+    """Hold a figure against its goal: met or missed only where the whole interval is on one side.
+
+    holds_waiting: a time was taken of many at once. Then it can meet its goal and never miss it.
+    """
     light, why = _light(figure, goal, is_least=name != "seconds")
+    if name == "seconds" and holds_waiting and light != "met" and why != "none_why":
+        light, why = "open", "waiting_why"
     return Verdict(name=name, goal=goal, figure=figure, light=light, why=why)
 
 
@@ -58,7 +63,8 @@ def _light(figure: Figure | None, goal: float, *, is_least: bool) -> tuple[Light
         return "open", "none_why"
     if is_least and goal == 1.0 and figure.hits is not None:  # no sample proves a share of one
         return ("met", "all_why") if figure.hits == figure.num else ("missed", "missed_why")
-    if figure.low is None or figure.high is None:
+    is_drawn_from_few = figure.method == "bootstrap" and figure.num < FEWEST  # its interval is too narrow then
+    if figure.low is None or figure.high is None or is_drawn_from_few:
         return "open", "few_why"
     ahead, behind = (figure.low >= goal, figure.high < goal) if is_least else (figure.high <= goal, figure.low > goal)
     if ahead:

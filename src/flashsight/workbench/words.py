@@ -31,11 +31,16 @@ def parts_of(value: str) -> list[str]:
     return [part.strip() for part in _SEPARATORS.split(unicodedata.normalize("NFKC", value)) if part.strip()]
 
 
+def without_thousands(text: str) -> str:
+    """A text whose numbers have no commas between their digits: 1299.00 for 1,299.00."""
+    return _THOUSANDS.sub("", text)
+
+
 def number_of(value: object) -> float | None:
     """The one number that a value says; None where it says none or several. 1,299.00 元 is 1299."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return float(value)
-    found = _NUMBER.findall(_THOUSANDS.sub("", unicodedata.normalize("NFKC", str(value))))
+    found = _NUMBER.findall(without_thousands(unicodedata.normalize("NFKC", str(value))))
     return float(found[0]) if len(found) == 1 else None

@@ -26,7 +26,7 @@ function rowOf({ name, value, margin }, hasMargins) {
     head.scope = "row";
     row.append(head);
   }
-  row.append(cell("td", value));
+  row.append(cell("td", value === "" ? "—" : value)); // an empty list is an answer too
   if (hasMargins) row.append(marginOf(margin));
   row.addEventListener("pointerenter", () => light(name));
   row.addEventListener("pointerleave", () => light(null));

@@ -54,6 +54,7 @@ export function showRating(next) {
   keepCopy();
   item = next;
   writeFields(element("fields"), item.fields, item.error);
+  element("margins").hidden = !item.fields.some(({ margin }) => typeof margin === "number");
   element("copy-part").hidden = !hasCopy || item.copy === null;
   element("accept").hidden = element("copy-part").hidden;
   element("corrected").value = said().corrected ?? item.copy ?? "";
