@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_seven_fixed_and_none_broken_is_no_chance(tmp_path: Path) -> None:
     told = rounds(tmp_path, {f"{at}.jpg": WRONG for at in range(7)}, {f"{at}.jpg": CUP for at in range(7)})
     assert told.fields["color"].p_value == pytest.approx(2 * math.comb(7, 0) / 2**7)
     assert told.fields["color"].is_real
+
+
+def test_a_number_written_another_way_is_no_other_setting(tmp_path: Path) -> None:
+    runs = write_run(tmp_path / "run1", {"0.jpg": CUP}), write_run(tmp_path / "run2", {"0.jpg": CUP})
+    settings = {"temperature": 0.0, "seed": 1}, {"temperature": 0, "seed": 2}
+    first, second = (
+        replace(run, manifest=replace(run.manifest, sampling=said)) for run, said in zip(runs, settings, strict=True)
+    )
+    assert compare(first, second, RULES).settings == {"seed": ("1", "2")}
 
 
 def test_without_gold_what_changed_is_listed_and_nothing_is_judged(tmp_path: Path) -> None:

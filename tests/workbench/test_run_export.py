@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import fastexcel
+import pillow_heif
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from flashsight.cli.batch_progress import line, summary
 from flashsight.core.errors import ConfigError
@@ -28,6 +29,7 @@ from flashsight.workbench.progress import Progress
 from flashsight.workbench.ratings import run_id
 from flashsight.workbench.records import Run, RunError
 from flashsight.workbench.run import BatchRun
+from flashsight.workbench.thumbnails import small_picture
 from tests.workbench.house import QUESTION, SCHEMA, Backend, asker_of, draw, new_run
 
 
@@ -72,6 +74,30 @@ async def test_an_excel_file_has_text_as_text_and_a_thumbnail_a_picture(tmp_path
     assert drawn.count("<xdr:pic>") == 2
     assert 't="e"' not in cells
     assert not any(name.startswith("xl/richData") for name in pictures)
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_small_picture_is_what_a_person_sees(tmp_path: Path, turn: int) -> None:
+    image = Image.new("RGB", (400, 200), "blue")
+    image.paste("red", (0, 0, 200, 200))
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = turn
+    image.save(tmp_path / "a.jpg", exif=exif)
+    pillow_heif.from_pillow(image).save(tmp_path / "a.heic")
+    clear = Image.new("RGBA", (400, 200), (255, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    for name in ("a.jpg", "a.heic") if turn == 1 else ("a.jpg",):
+        small = small_picture(tmp_path / name, 100)
+        assert small is not None
+        assert small[1] == ((400, 200) if turn == 1 else (200, 400))
+        assert max(small[0].size) == 100
+        pixel = small[0].getpixel((25, 25))  # the left half, which a quarter turn makes the upper one
+        assert pixel[0] > 200 > 60 > pixel[2]  # type: ignore[index]
+    small = small_picture(tmp_path / "clear.png", 100)
+    assert small is not None
+    assert small[0].getpixel((50, 25)) == (255, 255, 255)
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    assert small_picture(tmp_path / "no.png", 100) is small_picture(tmp_path / "gone.png", 100) is None
 
 
 @pytest.mark.anyio

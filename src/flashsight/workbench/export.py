@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from flashsight.workbench.aigc import EXPLICIT, FIELD, label_of
 from flashsight.workbench.evidence import draw_boxes
 from flashsight.workbench.records import Result, Run, RunError, Timing
 from flashsight.workbench.rows import as_text
+from flashsight.workbench.thumbnails import small_picture
 from flashsight.workbench.whole import new_workbook, opened_whole
 
 THUMBNAIL = 96
@@ -26,7 +25,6 @@ _CELL_CHARACTERS = 32_767
 _PLACED = {"object_position": 1, "x_offset": 3, "y_offset": 1}
 """Over its cell, moving and sorted with it: pictures inside a cell are `#VALUE!` in all but the newest Excel."""
 
-_ORIENTATION = 0x0112
 _BEFORE, _AFTER = ("id", "picture"), ("error", "finish", "duplicate_of", "looks_like", "total_ms")
 
 
@@ -129,26 +127,19 @@ def _thumbnail(run: Run, result: Result, label: str) -> bytes | None:
 
     With boxes it is partly a model's work: a PNG that carries the label of generated content as text.
     """
-    if not result.pictures:
+    shown = small_picture(run.picture_file(result.pictures[0]), THUMBNAIL) if result.pictures else None
+    if shown is None:
         return None
+    (image, full_size), written = shown, io.BytesIO()
     boxes = [box for box in result.boxes if box["picture"] == 0]
-    file = run.picture_file(result.pictures[0])
-    with suppress(OSError, ValueError, Image.DecompressionBombError, SyntaxError), Image.open(file) as image:
-        is_on_its_side = image.getexif().get(_ORIENTATION, 1) >= 5
-        size = image.size[::-1] if is_on_its_side else image.size
-        image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
-        turned = ImageOps.exif_transpose(image).convert("RGB")
-        turned.thumbnail((THUMBNAIL, THUMBNAIL))
-        written = io.BytesIO()
-        if boxes:
-            draw_boxes(turned, boxes, size)
-            said = PngInfo()
-            said.add_itxt(FIELD, label)
-            turned.save(written, "PNG", pnginfo=said, optimize=True)
-        else:
-            turned.save(written, "JPEG", quality=80)
-        return written.getvalue()
-    return None
+    if boxes:
+        draw_boxes(image, boxes, full_size)
+        said = PngInfo()
+        said.add_itxt(FIELD, label)
+        image.save(written, "PNG", pnginfo=said, optimize=True)
+    else:
+        image.save(written, "JPEG", quality=80)
+    return written.getvalue()
 
 
 def _check_complete(run: Run) -> None:

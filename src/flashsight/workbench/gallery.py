@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import Image, ImageOps
-
 from flashsight.workbench.records import Result, Run
 from flashsight.workbench.sections import JudgedCase
+from flashsight.workbench.thumbnails import small_picture
 
 Place = Literal["best", "typical", "worst"]
 SIDE, SHOWN = 200, 4
@@ -60,18 +58,12 @@ def gallery(run: Run, cases: Sequence[JudgedCase], *, shown: int = SHOWN) -> Map
 
 def _jpeg(run: Run, result: Result | None) -> str | None:
     """A small picture as a data URL; None for one that is gone or cannot be shown."""
-    if result is None or not result.pictures:
-        return None
-    with (
-        suppress(OSError, ValueError, Image.DecompressionBombError, SyntaxError),
-        Image.open(run.picture_file(result.pictures[0])) as image,
-    ):
-        image.draft("RGB", (2 * SIDE, 2 * SIDE))
-        turned = ImageOps.exif_transpose(image).convert("RGB")
-        turned.thumbnail((SIDE, SIDE))
-        for quality in (82, 60, 30):
-            written = io.BytesIO()
-            turned.save(written, "JPEG", quality=quality)
-            if written.tell() <= _MOST_BYTES:
-                return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode("ascii")
+    shown = (
+        small_picture(run.picture_file(result.pictures[0]), SIDE) if result is not None and result.pictures else None
+    )
+    for quality in (82, 60, 30) if shown is not None else ():
+        written = io.BytesIO()
+        shown[0].save(written, "JPEG", quality=quality)
+        if written.tell() <= _MOST_BYTES:
+            return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode("ascii")
     return None
