@@ -58,10 +58,12 @@ def gallery(run: Run, cases: Sequence[JudgedCase], *, shown: int = SHOWN) -> Map
 
 def _jpeg(run: Run, result: Result | None) -> str | None:
     """A small picture as a data URL; None for one that is gone or cannot be shown."""
-    shown = (
-        small_picture(run.picture_file(result.pictures[0]), SIDE) if result is not None and result.pictures else None
-    )
-    for quality in (82, 60, 30) if shown is not None else ():
+    shown = None
+    if result is not None and result.pictures:
+        shown = small_picture(run.picture_file(result.pictures[0]), SIDE)
+    if shown is None:
+        return None
+    for quality in (82, 60, 30):
         written = io.BytesIO()
         shown[0].save(written, "JPEG", quality=quality)
         if written.tell() <= _MOST_BYTES:
