@@ -153,6 +153,13 @@ def test_the_conversation_is_downloaded_with_names_of_pictures_and_no_bytes(
     assert turn["pictures"] == [{"name": "mug.png", "width": 320, "height": 240, "bytes": len(mug())}]
     assert (turn["answer"], turn["finish_reason"], turn["usage"]["total_tokens"]) == ("**白**杯\n\n- 一", "stop", 23)
     assert "base64" not in saved + markdown
+    assert "> 回答由人工智能生成。\n" in markdown
+    hidden = re.match(r"<!-- AIGC: (.*) -->\n", markdown)
+    assert hidden is not None
+    for label in (json.loads(hidden[1]), json.loads(saved)["AIGC"]):
+        assert label["Label"] == "1"
+        assert label["ContentProducer"].startswith("FlashSight")
+        assert label["ProduceID"]
 
 
 def test_waiting_tells_the_place_in_line_and_about_how_long_it_takes(page: Page, house: PageHouse):

@@ -3,9 +3,17 @@ import { surenessOf } from "./sureness.js";
 
 const pictureOf = ({ name, width, height, bytes }) => ({ name, width, height, bytes });
 
+/** The implicit label of AI-generated content, as GB 45438-2025 lays it out; whoever publishes fills in the rest. */
+function labelOf(model, at) {
+  const producer = `FlashSight${model ? ` / ${model}` : ""}`;
+  return { Label: "1", ContentProducer: producer, ProduceID: at, ReservedCode1: "", ContentPropagator: "", PropagateID: "", ReservedCode2: "" };
+}
+
 /** For reading. */
 export function asMarkdown(turns, { model, words }) {
-  const parts = [`# FlashSight\n\n${new Date().toLocaleString()}${model ? ` · ${model}` : ""}`];
+  const now = new Date();
+  const implicit = JSON.stringify(labelOf(model, now.toISOString())).replaceAll("-->", "-- >");
+  const parts = [`<!-- AIGC: ${implicit} -->`, `# FlashSight\n\n${now.toLocaleString()}${model ? ` · ${model}` : ""}\n\n> ${words("save.label")}`];
   for (const { question, pictures, text, reasoning } of turns) {
     const names = pictures.map(({ name }) => `- ${name}`).join("\n");
     const thought = reasoning ? `\n\n> ${reasoning.trim().replaceAll("\n", "\n> ")}` : "";
@@ -19,7 +27,8 @@ export function asJson(turns, { model }) {
   const told = turns.map(({ question, pictures, text, reasoning, boxes, finish, usage, timings, sure }) => ({
     question, pictures: pictures.map(pictureOf), answer: text, reasoning: reasoning || null, boxes: boxes ?? [], finish_reason: finish, usage, timings, sureness: surenessOf({ sure, text }),
   }));
-  return `${JSON.stringify({ model, saved_at: new Date().toISOString(), turns: told }, null, 2)}\n`;
+  const at = new Date().toISOString();
+  return `${JSON.stringify({ model, saved_at: at, AIGC: labelOf(model, at), turns: told }, null, 2)}\n`;
 }
 
 /** Hands the text to the browser as a file. */

@@ -10,7 +10,7 @@ export default {
   "copy": "复制", "copied": "已复制", "copy.failed": "浏览器不允许复制", "retry": "重试", "code": "复制为代码",
   "tool.keys": "快捷键", "clear": "清空", "edit": "改写", "edit.this": "改写：{question}", "editing": "改写这个问题：它的图片照用，它和之后的回答会被替换。", "editing.end": "取消",
   "url": "图片网址", "url.add": "添加", "picture.remote": "由服务从网址读取，这里不预览",
-  "code.curl": "curl", "code.python": "Python", "code.javascript": "JavaScript", "download": "下载", "save.markdown": "Markdown", "save.json": "JSON",
+  "code.curl": "curl", "code.python": "Python", "code.javascript": "JavaScript", "download": "下载", "save.markdown": "Markdown", "save.json": "JSON", "save.label": "回答由人工智能生成。",
   "key.question": "写问题", "key.choose": "选择图片", "key.boxes": "显示或隐藏方框", "key.when": "单个字母在没有输入文字时有效，可在设置里关闭。", "set.detail": "很大的图片分块细读（更慢，更清楚）", "phase.tiles": "分块 {n}", "phase.tiles.none": "无需分块", "set.keys": "单个字母作快捷键",
   "view": "显示为", "view.table": "表格", "view.text": "原文", "table.nothing": "（空）",
   "boxes": "方框", "box.on": "方框 {n}，在 {name} 上",
