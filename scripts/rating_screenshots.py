@@ -1,7 +1,7 @@
 """Takes the pictures of the rating page in docs/workbench.md, of two runs over examples/poc:
 
     flashsight batch examples/poc/pictures --preset product --out runs/first
-    flashsight batch examples/poc/pictures --preset product --prompt "618 大促" --out runs/second
+    flashsight batch examples/poc/pictures --schema product --prompt "Describe the product" --out runs/second
     PYTHONPATH=src python scripts/rating_screenshots.py runs/first runs/second
 
 Needs Chromium at /usr/bin/chromium and the `test` dependencies. Writes rating-zh.png and rating-blind-en.png; rates the
@@ -23,6 +23,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from flashsight.core.config import MediaConfig
+from flashsight.core.telemetry import configure_logging
 from flashsight.guard import AccessPolicy
 from flashsight.launcher.workbench import open_panel
 from flashsight.processing.media import MediaGate
@@ -97,6 +98,7 @@ def shoot(browser: Browser, address: str, name: str, act: Any, **options: Any) -
 def main() -> None:
     """Take both."""
     first, second = map(Path, sys.argv[1:3])
+    configure_logging(format="human", level="warning")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]

@@ -31,7 +31,7 @@ from flashsight.workbench.report_page import page_of
 from flashsight.workbench.report_words import _SENTENCES, _WORDS
 from flashsight.workbench.rules import read_rules
 from flashsight.workbench.savings import Labour, labour_of, saved_hours
-from flashsight.workbench.sections import JudgedCase
+from flashsight.workbench.sections import JudgedCase, TextJudgement
 from flashsight.workbench.statistics import Figure, share
 from flashsight.workbench.verdicts import GOALS, judge_target, read_goals
 from tests.cli.conftest import Shell
@@ -184,6 +184,7 @@ def test_the_page_names_what_is_wrong_with_a_copy_and_what_nothing_backs(tmp_pat
     assert "3 处（1 张）" in page
     assert "✗ 文案: 最好的蓝色杯子,只要 7 元 (矛盾: 红 ↔ 蓝) (应为: 红色杯子)" in page
     assert "✓ 文案: 红色杯子,只要 5 元" in page
+    assert "! 数字无依据: 7 元" in page
 
 
 def test_savings_are_what_a_hand_calculation_says() -> None:
@@ -296,6 +297,9 @@ def test_the_gallery_shows_small_pictures_best_to_worst_and_none_twice(tmp_path:
         judged = Judgement(is_right=score == 1, score=score, expected="a", got="b")
         return JudgedCase(id=f"p{at}.png", group=None, fields={"color": judged})
 
+    def words(similarity: float) -> TextJudgement:
+        return TextJudgement(expected="a", got="a", bleu=1.0, chrf=1.0, similarity=similarity)
+
     shown = gallery(Run(run.folder, manifest), [case(at) for at in range(9)], shown=2)
     ids = [one.id for row in shown.values() for one in row]
     assert ids == ["p0.png", "p1.png", "p3.png", "p4.png", "p8.png", "p7.png"]
@@ -304,6 +308,8 @@ def test_the_gallery_shows_small_pictures_best_to_worst_and_none_twice(tmp_path:
     assert len(first.jpeg) < 34_000
     assert second.jpeg is None
     assert score_of(JudgedCase(id="x", group=None, fields={})) == 0.0
+    noisy = [replace(case(0), id=f"p{at}.png", texts={"copy": words(1 + at / 1e7)}) for at in range(9)]
+    assert [one.id for one in gallery(Run(run.folder, manifest), noisy, shown=2)["best"]] == ["p0.png", "p1.png"]
     few = gallery(Run(run.folder, manifest), [case(at) for at in range(2)])
     assert [len(row) for row in few.values()] == [1, 0, 1]
 

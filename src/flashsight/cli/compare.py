@@ -62,6 +62,8 @@ def compare(
     for drawn in _tables(told, None if every else SHOWN):
         console.print(drawn)
         console.print()
+    if not _turned(told):
+        console.print(f"none of {len(told.pictures)} pictures turned 没有图片变化")
 
 
 def _unmatched(told: Comparison) -> Iterator[str]:
@@ -81,10 +83,15 @@ def _tables(told: Comparison, most: int | None) -> Iterator[Table]:
     if told.fields:
         fields = [(name, *_counts(one), _verdict(one)) for name, one in told.fields.items()]
         yield table("Fields 字段", ("field", "fixed 修复", "broken 变差", "same 不变", "verdict"), fields)
-    turned = [one for one in told.pictures if one.state != "same"]
+    if not (turned := _turned(told)):
+        return
     rows = [_picture_row(one) for one in turned[:most]]
     rest = f", the first {most} (--all lists them all)" if most is not None and len(turned) > most else ""
     yield table(f"{len(turned)} of {len(told.pictures)} pictures turned{rest}", ("picture", "", "what"), rows)
+
+
+def _turned(told: Comparison) -> list[PictureChange]:
+    return [one for one in told.pictures if one.state != "same"]
 
 
 def _counts(one: Change) -> tuple[str, str, str]:

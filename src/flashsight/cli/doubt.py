@@ -78,6 +78,8 @@ def _review(
 
 
 def _show(told: Review, svg: Path | None, *, json: bool) -> None:
+    from flashsight.workbench.charts import as_percent
+
     if svg is not None:
         _draw(told, svg)
     if json:
@@ -86,12 +88,14 @@ def _show(told: Review, svg: Path | None, *, json: bool) -> None:
     needed = told.needed
     assert needed.value is not None, "a review is of at least one picture"
     where = f"[{needed.low:.0%}, {needed.high:.0%}]"
-    if needed.is_too_few:
+    if not needed.value and not needed.high:
+        where = "reached without any 不复核已达到"
+    elif needed.is_too_few:
         where = f"{where}: {TOO_FEW}"
     rows = [
         ("pictures with gold and margin 图片数", str(told.num)),
         ("attribute accuracy without review 不复核的准确率", percent(told.accuracy)),
-        (f"review to reach {told.target:.0%} 需复核", f"{needed.value:.0%} {where}"),
+        (f"review to reach {as_percent(told.target)} 需复核", f"{needed.value:.0%} {where}"),
         ("the same in random order 随机复核", f"{told.in_random_order:.0%}"),
         ("probabilities 概率", told.distribution),
     ]
@@ -103,10 +107,11 @@ def _show(told: Review, svg: Path | None, *, json: bool) -> None:
 
 
 def _draw(told: Review, file: Path) -> None:
+    from flashsight.workbench.charts import as_percent
     from flashsight.workbench.whole import write_whole
 
     drawn = told.chart(
-        title=f"Review {told.needed.value:.0%} to reach {told.target:.0%} 复核曲线",
+        title=f"Review {told.needed.value:.0%} to reach {as_percent(told.target)} 复核曲线",
         x_label="pictures reviewed 复核的图片",
         y_label="fields right 正确字段",
         names=("by doubt 按不确定度 (95 %)", "in random order 随机"),

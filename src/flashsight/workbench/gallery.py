@@ -38,7 +38,8 @@ def score_of(case: JudgedCase) -> float:
 
 def gallery(run: Run, cases: Sequence[JudgedCase], *, shown: int = SHOWN) -> Mapping[Place, Sequence[Exhibit]]:
     """The best, those around the median and the worst, no picture twice; equal ones in the order of the run."""
-    ranked = sorted(cases, key=lambda case: -score_of(case))
+    # An encoder's last digits differ from one process to the next; the same run must show the same pictures.
+    ranked = sorted(cases, key=lambda case: -round(score_of(case), 3))
     num = min(shown, -(-len(ranked) // 3))
     middle = max(num, (len(ranked) - num) // 2)
     chosen: dict[Place, Sequence[JudgedCase]] = {

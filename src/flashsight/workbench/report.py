@@ -45,7 +45,10 @@ REVIEWED_TO = 0.98
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that a report says. rounds: the difference of the prompts between each run and the one before it."""
+    """All that a report says. rounds: the difference of the prompts between each run and the one before it.
+
+    found: what to look at in the copies.
+    """
 
     language: Language
     runs: Sequence[Run]
@@ -62,6 +65,7 @@ class Report:
     limits: Sequence[str]
     steps: Sequence[str]
     review: Review | None
+    found: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ def make_report(
         limits=limits_of(told, language),
         steps=[*next_steps(verdicts, told, found, language), *_review_step(reviewed, language)],
         review=reviewed,
+        found=found,
     )
 
 

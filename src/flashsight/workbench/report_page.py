@@ -251,6 +251,8 @@ def _exhibit(one: Exhibit, report: Report) -> Html:
         wanted = "" if judged.is_right else f" ({word('right', language)}: {cut(judged.expected, 80)})"
         lines.append(element("li", f"{mark} {field_name(name, report.told, language)}: {cut(judged.got, 80)}{wanted}"))
     lines += [element("li", _copy_words(text, language)) for text in list(one.case.texts.values())[:2]]
+    found = [f"{word(f'reason_{each.reason}', language)}: {each.words}" for each in report.found if each.id == one.id]
+    lines += [element("li", f"! {cut(said_of_it, 80)}") for said_of_it in found[:3]]
     if one.case.error is not None:
         lines.append(element("li", f"✗ {cut(one.case.error, 160)}"))
     caption = element("figcaption", element("b", cut(one.id, 60)), element("ul", *lines))
