@@ -210,4 +210,4 @@ def test_rendered_pages_open_as_samples(material: Material, tmp_path: Path, monk
     sizes = {(entry[3], entry[4]) for entry in json.loads((folder / "pages.json").read_text())}
     sample = Browser().draw(random.Random(2), opened, next(iter(sizes)), "train")
     assert sample.scene == "browser"
-    assert 3 <= len(sample.pairs) <= 6
+    assert len(sample.pairs) >= 3

@@ -71,7 +71,7 @@ def test_the_same_random_numbers_draw_the_same_example(material: Material, name:
 @pytest.mark.parametrize("name", sorted(SCENES))
 def test_every_question_gets_an_answer_and_six_are_asked(material: Material, name: str) -> None:
     for sample in samples(material, name):
-        assert 4 <= len(sample.pairs) <= 6
+        assert len(sample.pairs) >= 6
         assert all(pair.question.strip() and pair.answer.strip() for pair in sample.pairs)
 
 

@@ -134,7 +134,25 @@ def evaluate(
     """
     from flashsight.demo.commands import evaluate_checkpoint
 
-    print(evaluate_checkpoint(model_path, folder, out, num_answers=answers, seed=seed))
+    told = to_stderr().print
+    print(evaluate_checkpoint(model_path, folder, out, told, num_answers=answers, seed=seed))
+
+
+@demo.command()
+def card(
+    evaluation: Annotated[Path, typer.Argument(metavar="EVALUATION", help="what `flashsight demo evaluate` wrote")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="the checkpoint; default: the package's own nano")
+    ] = None,
+) -> None:
+    """Write a checkpoint's model card from its evaluation; print the figures in short. 由评测写模型卡。
+
+    \b
+    flashsight demo card ./evaluation
+    """
+    from flashsight.demo.commands import NANO, write_card
+
+    print(write_card(evaluation, out or NANO))
 
 
 @demo.command()

@@ -54,18 +54,26 @@ class Handling:
         return squares.permute(0, 1, 4, 2, 5, 7, 3, 6).reshape(-1, 3 * patch * patch)
 
     def touch(self, pixels_NHWC: Tensor) -> Tensor:
-        """Return float [N, H, W, 3] in [0, 1] of uint8 pictures; each effect meets some of them in its strength."""
+        """Return float [N, H, W, 3] in [0, 1] of uint8 pictures; each effect meets some of them in its strength.
+
+        Which ones is chosen here, as neighbours in the batch: so an effect costs only what it changes, and no step
+        waits for the device to say.
+        """
         pictures = self._rescaled(pixels_NHWC.permute(0, 3, 1, 2).float() / 255)
-        num = len(pictures)
-        pictures = pictures + self._strength(num, -0.6, 0.9, 0.35) * (self._blurred(pictures) - pictures)
-        middle = pictures.mean(dim=(1, 2, 3), keepdim=True)
-        contrast, light = self._strength(num, -0.25, 0.15, 0.4), self._strength(num, -0.08, 0.08, 0.4)
-        pictures = middle + (pictures - middle) * (1 + contrast) + light
-        pictures = pictures * (1 + self._strength(num, -0.05, 0.05, 0.3, channels=3))
-        grain = torch.randn(pictures.shape, device=self._device, generator=self._generator)
-        pictures = (pictures + self._strength(num, 0.005, 0.04, 0.2) * grain).clamp(0, 1)
-        coarseness = self._strength(num, 0.15, 2.0, 0.5)
-        pictures = torch.where(coarseness > 0, self.saved(pictures, coarseness.clamp_min(0.1)), pictures)
+        some = self._some(pictures, 0.35)
+        some += self._strength(some, -0.6, 0.9) * (self._blurred(some) - some)
+        some = self._some(pictures, 0.5)
+        middle = some.mean(dim=(1, 2, 3), keepdim=True)
+        contrast, light = self._strength(some, -0.25, 0.15), self._strength(some, -0.08, 0.08)
+        some += (some - middle) * contrast + light
+        some = self._some(pictures, 0.3)
+        some *= 1 + self._strength(some, -0.05, 0.05, channels=3)
+        some = self._some(pictures, 0.2)
+        grain = torch.randn(some.shape, device=self._device, generator=self._generator)
+        some += self._strength(some, 0.005, 0.04) * grain
+        pictures.clamp_(0, 1)
+        some = self._some(pictures, 0.5)
+        some.copy_(self.saved(some, self._strength(some, 0.15, 2.0)))
         return pictures.permute(0, 2, 3, 1)
 
     def saved(self, pictures: Tensor, coarseness: Tensor) -> Tensor:
@@ -80,11 +88,17 @@ class Handling:
         pixels = torch.einsum("cd,ndhw->nchw", self._from_colours, restored.flatten(4, 5).flatten(2, 3))
         return pixels[..., :height, :width].clamp(0, 1)
 
-    def _strength(self, num: int, low: float, high: float, share: float, channels: int = 1) -> Tensor:
-        """Strengths [N, channels, 1, 1] in [low, high] for a share of the pictures, 0 for the others."""
-        shape = (num, channels, 1, 1)
-        drawn, met = (torch.rand(shape, device=self._device, generator=self._generator) for _ in range(2))
-        return (low + (high - low) * drawn) * (met[:, :1] < share)
+    def _some(self, pictures: Tensor, share: float) -> Tensor:
+        """A share of the pictures that follow each other, as a view."""
+        exact = share * len(pictures)
+        count = int(exact) + (self._chance.random() < exact - int(exact))
+        start = self._chance.randint(0, len(pictures) - count)
+        return pictures[start : start + count]
+
+    def _strength(self, pictures: Tensor, low: float, high: float, channels: int = 1) -> Tensor:
+        """Strengths [N, channels, 1, 1] in [low, high]."""
+        shape = (len(pictures), channels, 1, 1)
+        return low + (high - low) * torch.rand(shape, device=self._device, generator=self._generator)
 
     def _rescaled(self, pictures: Tensor) -> Tensor:
         """Shrink the batch a little and bring it back, in a quarter of the calls."""

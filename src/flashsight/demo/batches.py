@@ -54,7 +54,7 @@ class Collator:
 
         pixels N of uint8 [H, W, 3] · ids, groups [B, L] · positions [B, 3, L] · pictures [M] and places [K], rows of
         the flattened B * L · targets, weights, skills [K] · patches [N, 192], rows of all patches in the encoder's
-        order · labels [N, 192, 3] (char, icon, colour) · num_left_out [1], pairs that found no room.
+        order · labels [N, 192, 3] (char, icon, colour).
         """
         rows = [self._row(sample) for sample in samples]
         length = len(rows[0].ids)
@@ -76,7 +76,6 @@ class Collator:
             "skills": np.concatenate([row.skills for row in rows]),
             "patches": np.stack([number * num_patches + places for number, (places, _) in enumerate(labels)]),
             "labels": np.stack([values for _, values in labels]),
-            "num_left_out": np.array([sum(row.num_left_out for row in rows)]),
         }
 
     def _row(self, sample: Sample) -> Row:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from flashsight.demo.evaluate import table
+from flashsight.core.errors import ConfigError
+from flashsight.demo.evaluate import missed, table
+from flashsight.demo.history import TrainingRun, told
 
 TEXT = """\
 # nano
@@ -17,7 +20,7 @@ it is no general assistant. FlashSight 内置的小模型：只认识训练时�
 
 ## Training
 
-{pictures:,} drawn pictures with about six questions each, seen once, in {minutes:.0f} minutes ({steps:,} steps).
+{trained}
 Stored as int8 with one scale per output channel; loading restores full numbers.
 What was drawn: text, user interfaces, product cards, icons and drawings, a few cut-out photographs, charts, pairs of
 pictures that differ, and pictures of nothing. Sources and licences of drawings, fonts and strings are in NOTICE.
@@ -26,9 +29,12 @@ pictures that differ, and pictures of nothing. Sources and licences of drawings,
 
 {answers:,} answers about {shown:,} drawn or rendered pictures of the validation split, each row by the condition that
 it names; strings are always unseen. Greedy decoding, the int8 weights themselves, 95 % intervals (Wilson's for shares,
-the bootstrap's for rates). Made by `flashsight demo evaluate --seed {seed}`.
+the bootstrap's for rates). Made by `flashsight demo evaluate --seed {seed}` and `flashsight demo card`.
 
 {table}
+Goals missed, and by how much:
+
+{missed}
 ## Limits
 
 - Photographs and scenes of everyday life: a small closed list of cut-out objects is all it has seen.
@@ -42,24 +48,23 @@ the bootstrap's for rates). Made by `flashsight demo evaluate --seed {seed}`.
 """
 
 
-def model_card(report: Mapping[str, object], last_line: Mapping[str, object], num_parameters: int) -> str:
-    """Return the card's Markdown for an evaluation's report and the last line of the training's log."""
+def model_card(report: Mapping[str, Any], runs: Sequence[TrainingRun], num_parameters: int) -> str:
+    """Return the card's Markdown for an evaluation's report and the runs that trained the checkpoint."""
     return TEXT.format(
         parameters=num_parameters / 1e6,
-        pictures=int(str(last_line["pictures"])),
-        minutes=float(str(last_line["seconds"])) / 60,
-        steps=int(str(last_line["step"])),
+        trained=told(runs),
         answers=report["answers"],
         shown=report["pictures"],
         seed=report["seed"],
         table=table(report),
+        missed=missed(report["rows"]),
     )
 
 
-def write_card(evaluation: Path, log: Path, num_parameters: int) -> Path:
-    """Write MODEL_CARD.md beside an evaluation's report.json, from it and a training's log; return where."""
-    report = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
-    last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
-    path = evaluation / "MODEL_CARD.md"
-    path.write_text(model_card(report, last, num_parameters), encoding="utf-8")
-    return path
+def read_report(evaluation: Path) -> dict[str, Any]:
+    """Return the report that an evaluation left in a folder. Raises ConfigError where there is none."""
+    try:
+        report: dict[str, Any] = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{evaluation} holds no report.json; `flashsight demo evaluate` writes one") from error
+    return report

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import get_args
 
 import torch
 from safetensors import safe_open
@@ -22,18 +21,18 @@ import flashsight
 from flashsight.core.config import ModelConfig
 from flashsight.core.errors import CheckpointError
 from flashsight.demo.batches import BatchSize, Collator
-from flashsight.demo.evaluate import table
+from flashsight.demo.card import model_card, read_report
+from flashsight.demo.evaluate import brief
+from flashsight.demo.evaluation import Evaluation, Told
 from flashsight.demo.export import checkpoint_tensors, join_shards, write_compact, write_documents
-from flashsight.demo.gallery import write_gallery
-from flashsight.demo.generate import Answerer
+from flashsight.demo.history import TrainingRun, read_history, write_history
 from flashsight.demo.material import Material
 from flashsight.demo.optimise import Schedule
 from flashsight.demo.packing import Packer
 from flashsight.demo.recipe import PATCH
 from flashsight.demo.ring import Parts, Ring
-from flashsight.demo.sample import Sample, Skill, Split
+from flashsight.demo.sample import SKILLS, Sample, Split
 from flashsight.demo.scenes import draw_sample
-from flashsight.demo.suite import draw_suite, failures, measure
 from flashsight.demo.together import company
 from flashsight.demo.tokenizer import build_tokenizer
 from flashsight.demo.train import Report, TrainSettings, build, train
@@ -41,11 +40,10 @@ from flashsight.demo.vocabulary import COLOURS, CONCEPTS
 from flashsight.models.glm4v.config import read_config
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
-from flashsight.processing.resize import PictureSettings
+from flashsight.models.storage import write_manifest
 from flashsight.processing.tokenizer import Tokenizer
 
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
-SKILLS: tuple[str, ...] = get_args(Skill)
 STATE = "state.safetensors"
 TOKENIZER_SAMPLES = 3000
 
@@ -108,14 +106,18 @@ def train_nano(training: Training, report: Report) -> None:
     material = Material(training.material)
     packer = Packer(Tokenizer(NANO), SKILLS)
 
+    num_done = _steps_done(training.folder)  # a run that goes on draws other pictures
+
     def batches(worker: int) -> Iterator[Parts]:
-        resumed = "again " if (training.folder / STATE).is_file() else ""
-        seed = f"{resumed}{training.seed} {together.rank} {worker}"
+        seed = f"{num_done} {training.seed} {together.rank} {worker}"
         return Collator(packer, size, seed=abs(hash((training.seed, together.rank, worker)))).batches(
             drawn(material, "train", seed)
         )
 
     together = company()
+    training.folder.mkdir(parents=True, exist_ok=True)
+    if training.start and together.rank == 0:
+        write_history(training.folder, read_history(training.start))
     slot_bytes = int(training.num_patches * PATCH * PATCH * 3 * 1.2) + (16 << 20)
     with Ring(batches, num_workers=training.num_workers, slot_bytes=slot_bytes) as ring:
         classes = {"char": len(material.characters), "icon": len(CONCEPTS) + 1, "colour": len(COLOURS) + 1}
@@ -133,6 +135,13 @@ def train_nano(training: Training, report: Report) -> None:
     together.close()
 
 
+def _steps_done(folder: Path) -> int:
+    if not (folder / STATE).is_file():
+        return 0
+    with safe_open(folder / STATE, framework="np") as file:
+        return int(json.loads(file.metadata()["progress"])["step"])
+
+
 def _weights(checkpoint: Path) -> Mapping[str, Tensor]:
     loaded = load_model(ModelConfig(path=str(checkpoint), device="cpu", dtype="float32"))
     return loaded.model.state_dict()
@@ -148,32 +157,34 @@ def export_state(folder: Path, out: Path) -> dict[str, float]:
         names = [name for name in file.keys() if name.startswith("master.")]  # noqa: SIM118
         masters = {name.removeprefix("master."): file.get_tensor(name) for name in names}
     write_compact(out, checkpoint_tensors(masters, read_config(NANO)), NANO)
+    run = TrainingRun(
+        pictures=int(progress["pictures"]),
+        seconds=progress["seconds"],
+        steps=int(progress["step"]),
+        devices=int(progress.get("devices", 1)),
+    )
+    write_history(out, [*read_history(folder), run])
     return progress
 
 
-def evaluate_checkpoint(path: str, material: Path, out: Path, *, num_answers: int = 150, seed: int = 0) -> str:
+def evaluate_checkpoint(
+    path: str, material: Path, out: Path, told: Told, *, num_answers: int = 150, seed: int = 0
+) -> str:
     """Measure every promise over so many answers each, on pictures kept from training; return the table.
 
     Writes report.json, table.md, failures.json and a gallery of failures (nano-failures.md with its pictures).
     """
-    torch.set_grad_enabled(False)
-    loaded = load_model(ModelConfig(path=path))
-    tokenizer = Tokenizer(loaded.files)
-    settings = PictureSettings.load(loaded.files)
-    cases = draw_suite(Material(material), num_answers, seed, settings.max_pixels // settings.frames)
-    answerer = Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS))
-    answers = answerer.answers([case.sample for case in cases])
-    num = sum(len(case.sample.pairs) for case in cases)
-    report = {"weights": loaded.weights_id, "seed": seed, "pictures": len(cases), "answers": num}
-    report["rows"] = measure(cases, answers)
-    out.mkdir(parents=True, exist_ok=True)
-    shown = table(report)
-    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-    (out / "table.md").write_text(shown, encoding="utf-8")
-    wrong = failures(cases, answers, limit=20)
-    (out / "failures.json").write_text(json.dumps(wrong, indent=1, ensure_ascii=False), encoding="utf-8")
-    write_gallery(out, cases, wrong)
-    return shown
+    evaluation = Evaluation.for_checkpoint(path, material, num_answers, seed)
+    return evaluation.write(out, evaluation.of(path, told))
+
+
+def write_card(evaluation: Path, folder: Path = NANO) -> str:
+    """Write MODEL_CARD.md of a checkpoint from an evaluation of it; return the same figures in a few lines."""
+    report = read_report(evaluation)
+    card = model_card(report, read_history(folder), num_parameters(folder))
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    write_manifest(folder)
+    return brief(report)
 
 
 def num_parameters(folder: Path) -> int:
@@ -184,5 +195,7 @@ def num_parameters(folder: Path) -> int:
 
 def package(shards: Path, card: Path, out: Path = NANO) -> int:
     """Make a travelled checkpoint the built-in one, with its model card; return the bytes of its weights."""
+    if read_history(shards) and shards.resolve() != out.resolve():
+        write_history(out, read_history(shards))
     join_shards(shards, out, card.read_text(encoding="utf-8"))
     return (out / "model.safetensors").stat().st_size

@@ -111,6 +111,37 @@ def table(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def overall(rows: Sequence[Mapping[str, Any]]) -> float:
+    """One number to tell two checkpoints apart by: the mean of what the rows got of all there was to get."""
+    got = [float(1 - row["value"] if row["measure"] in LOWER_IS_BETTER else row["value"]) for row in rows]
+    return sum(got) / len(got)
+
+
+def brief(report: Mapping[str, Any]) -> str:
+    """Return the figures of a report's rows without their intervals, a line for each kind of picture."""
+    kinds: dict[str, list[str]] = {}
+    for row in report["rows"]:
+        kind, _, rest = re.split(r"(: |, | (?=≥|16))", row["name"], maxsplit=1)
+        kinds.setdefault(kind, []).append(f"{rest} {_figure(row['value'], row['measure'])}")
+    lines = [f"| {kind} | {' · '.join(figures)} |" for kind, figures in kinds.items()]
+    return "\n".join(["| picture | measured |", "|---|---|", *lines]) + "\n"
+
+
+def missed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The goals that were not reached as a Markdown list, each with by how much."""
+    lines = [
+        f"- {row['name']}: {_figure(row['value'], row['measure'])}, short by "
+        + _short_by(abs(row["value"] - row["goal"]), row["measure"])
+        for row in rows
+        if not is_met(row)
+    ]
+    return "\n".join(lines) + "\n" if lines else "none\n"
+
+
+def _short_by(distance: float, measure: str) -> str:
+    return f"{distance:.3f}" if measure in RATIOS else f"{100 * distance:.1f} points"
+
+
 def is_met(row: Mapping[str, Any]) -> bool:
     """True when a row's figure reaches its goal."""
     return bool(row["value"] <= row["goal"] if row["measure"] in LOWER_IS_BETTER else row["value"] >= row["goal"])

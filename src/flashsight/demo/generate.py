@@ -1,6 +1,7 @@
 """Greedy answers to many questions about drawn pictures at once, for measuring. Knows no truth and no score.
 
-It asks as a server would: each question alone with its pictures, GLM's template, thinking off.
+It asks as a server would: each question alone with its pictures, GLM's template, thinking off. Questions about one
+picture share what was computed of it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import torch
 from torch import Tensor
 
 from flashsight.core.types import Grid
-from flashsight.demo.attention import Decoding, EqualPictures
+from flashsight.demo.attention import Memory
 from flashsight.demo.augment import Handling
 from flashsight.demo.packing import Packer
 from flashsight.demo.recipe import MERGE, PATCH
 from flashsight.demo.sample import Sample
+from flashsight.models.attention.sdpa import SdpaPictures
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.processing.positions import PictureSpan, mrope_positions
 from flashsight.processing.tokenizer import Tokenizer
+
+DROPPED_EVERY = 8  # steps: then answers that are over leave the batch
 
 
 class Answerer:
@@ -29,82 +33,96 @@ class Answerer:
     def __init__(self, model: Glm4v, tokenizer: Tokenizer, packer: Packer, *, max_tokens: int = 192) -> None:
         self._model, self._tokenizer, self._packer, self._max_tokens = model, tokenizer, packer, max_tokens
         self._handling = Handling(model.device, 0)
-        self._attend_pictures = EqualPictures()
-        model.vision.attend = self._attend_pictures
         self._stops = torch.tensor(sorted(tokenizer.stop_ids), device=model.device)
         self._banned = torch.tensor(tokenizer.banned_ids(model.shape.vocab_size), device=model.device, dtype=torch.long)
 
     def answers(self, samples: Sequence[Sample], *, at_once: int = 32) -> dict[tuple[int, int], str]:
         """Return the answer to pair p of sample s under (s, p); `at_once` samples of one size share a batch."""
+        return dict(self.told(samples, at_once=at_once))
+
+    def told(self, samples: Sequence[Sample], *, at_once: int = 32) -> Iterator[tuple[tuple[int, int], str]]:
+        """Yield the answers batch by batch, each as ((sample, pair), text)."""
         kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for number, sample in enumerate(samples):
             kinds[len(sample.pictures), *sample.pictures[0].shape[:2]].append(number)
-        found: dict[tuple[int, int], str] = {}
         for numbers in kinds.values():
             for start in range(0, len(numbers), at_once):
-                found.update(self._batch(samples, numbers[start : start + at_once]))
-        return found
+                yield from self._batch(samples, numbers[start : start + at_once])
 
     @torch.inference_mode()
     def _batch(self, samples: Sequence[Sample], numbers: Sequence[int]) -> Iterator[tuple[tuple[int, int], str]]:
-        features_SMC = self._encode([samples[number] for number in numbers])
-        asked = [(row, pair) for row, number in enumerate(numbers) for pair in range(len(samples[number].pairs))]
         first = samples[numbers[0]]
         side = PATCH * MERGE
         sizes = [(picture.shape[0] // side, picture.shape[1] // side) for picture in first.pictures]
+        memory, length, delta = self._look([samples[number] for number in numbers], sizes)
+        asked = [(row, pair) for row, number in enumerate(numbers) for pair in range(len(samples[number].pairs))]
+        memory.choose(torch.tensor([row for row, _ in asked], device=self._model.device))
         prompts = [self._packer.prompt(sizes, samples[numbers[row]].pairs[pair].question) for row, pair in asked]
-        rows = torch.tensor([row for row, _ in asked], device=self._model.device)
-        told = self._generate(prompts, sizes, features_SMC[rows].flatten(0, 1))
+        told = self._tell(memory, [prompt[length:] for prompt in prompts], length, delta)
         return zip([(numbers[row], pair) for row, pair in asked], map(self._tokenizer.decode, told), strict=True)
+
+    def _look(self, samples: Sequence[Sample], sizes: Sequence[tuple[int, int]]) -> tuple[Memory, int, int]:
+        """Read what every question of these samples begins with; return it, its length and the positions' delta."""
+        device = self._model.device
+        shared = self._packer.shared(sizes)
+        ids = torch.tensor(shared, device=device).repeat(len(samples))
+        hidden_TC = self._model.embed(ids)
+        features_MC = self._encode(samples)
+        hidden_TC[ids == self._packer.picture_token] = features_MC.to(hidden_TC.dtype)
+        positions, delta = self._positions(shared, sizes)
+        memory = Memory(self._model.shape.num_layers)
+        memory.begin(torch.zeros(len(samples), dtype=torch.long, device=device), len(shared))
+        self._model(hidden_TC, positions.to(device).repeat(1, len(samples)), memory)
+        return memory, len(shared), delta
 
     def _encode(self, samples: Sequence[Sample]) -> Tensor:
         pixels = torch.from_numpy(np.stack([picture for sample in samples for picture in sample.pictures]))
         num, height, width, _ = pixels.shape
         patches_PK = self._handling.patches(pixels.to(self._model.device).float() / 255).to(self._model.dtype)
-        self._attend_pictures.num_pictures = num
-        features_MC = self._model.encode(patches_PK, [Grid(t=num, h=height // PATCH, w=width // PATCH)])
-        features_SMC: Tensor = features_MC.unflatten(0, (len(samples), -1))
-        return features_SMC
+        grids = [Grid(t=1, h=height // PATCH, w=width // PATCH)] * num
+        return self._model.encode(patches_PK, grids, SdpaPictures())
 
-    def _generate(
-        self, prompts: Sequence[list[int]], sizes: Sequence[tuple[int, int]], features_MC: Tensor
-    ) -> list[list[int]]:
-        """Return the new ids of each prompt, without the id that ended it."""
-        device, shape = self._model.device, self._model.shape
-        width = max(map(len, prompts))
-        ids = torch.tensor([[*prompt, *[0] * (width - len(prompt))] for prompt in prompts], device=device)
-        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-        positions, delta = self._positions(prompts[0], sizes, width)
-        attend = Decoding(
-            lengths,
-            num_layers=shape.num_layers,
-            num_kv_heads=shape.num_kv_heads,
-            head_size=shape.head_size,
-            room=width + self._max_tokens,
-            dtype=self._model.dtype,
-        )
-        hidden_TC = self._model.embed(ids.flatten())
-        hidden_TC[ids.flatten() == self._packer.picture_token] = features_MC.to(hidden_TC.dtype)
-        hidden_TC = self._model(hidden_TC, positions.to(device).repeat(1, len(prompts)), attend)
-        last = torch.arange(len(prompts), device=device) * width + lengths - 1
-        tokens, told = self._pick(hidden_TC[last]), []
-        is_over = torch.isin(tokens, self._stops)
-        for step in range(self._max_tokens):
-            told.append(torch.where(is_over, -1, tokens))
-            if step % 8 == 7 and bool(is_over.all()):
-                break
-            attend.advance()
-            hidden_BC = self._model(self._model.embed(tokens), (lengths + step + delta).repeat(3, 1), attend)
-            tokens = self._pick(hidden_BC)
-            is_over |= torch.isin(tokens, self._stops)
-        return [[token for token in row if token >= 0] for row in torch.stack(told, dim=1).tolist()]
+    def _tell(self, memory: Memory, rests: Sequence[list[int]], num_shared: int, delta: int) -> list[list[int]]:
+        """Return the new ids of each question, whose ids after the shared ones are given, without what ended it."""
+        device, width = self._model.device, max(map(len, rests))
+        ids = torch.tensor([[*rest, *[0] * (width - len(rest))] for rest in rests], device=device)
+        lengths = num_shared + torch.tensor([len(rest) for rest in rests], device=device)
+        memory.begin(torch.full_like(lengths, num_shared), width)
+        positions = torch.arange(num_shared, num_shared + width, device=device) + delta
+        hidden_TC = self._model(self._model.embed(ids.flatten()), positions.repeat(3, len(rests)), memory)
+        last = torch.arange(len(rests), device=device) * width + lengths - num_shared - 1
+        tokens = self._pick(hidden_TC[last])
+        told: list[list[int]] = [[] for _ in rests]
+        rows, said = torch.arange(len(rests), device=device), []
+        for step in range(1, self._max_tokens + 1):
+            said.append(tokens)
+            if step % DROPPED_EVERY == 0 or step == self._max_tokens:
+                going = self._keep(told, rows.tolist(), torch.stack(said, dim=1))
+                rows, tokens, lengths, said = rows[going], tokens[going], lengths[going], []
+                memory.choose(going)
+                if not len(rows):
+                    break
+            memory.begin(lengths, 1)
+            hidden_BC = self._model(self._model.embed(tokens), (lengths + delta).repeat(3, 1), memory)
+            tokens, lengths = self._pick(hidden_BC), lengths + 1
+        return told
+
+    def _keep(self, told: list[list[int]], rows: Sequence[int], said_BN: Tensor) -> Tensor:
+        """Add the latest ids to the answers of these rows; return which of the rows go on."""
+        is_stop = torch.isin(said_BN, self._stops).tolist()
+        going = []
+        for place, (row, ids, stops) in enumerate(zip(rows, said_BN.tolist(), is_stop, strict=True)):
+            told[row] += ids[: stops.index(True)] if True in stops else ids
+            if True not in stops:
+                going.append(place)
+        return torch.tensor(going, dtype=torch.long, device=said_BN.device)
 
     def _pick(self, hidden_NC: Tensor) -> Tensor:
         return self._model.logits(hidden_NC).index_fill(1, self._banned, -torch.inf).argmax(-1)
 
-    def _positions(self, prompt: list[int], sizes: Sequence[tuple[int, int]], width: int) -> tuple[Tensor, int]:
-        begins = [place for place, token in enumerate(prompt[:-1]) if prompt[place + 1] == self._packer.picture_token]
-        starts = [place + 1 for place in begins if prompt[place] != self._packer.picture_token]
+    def _positions(self, shared: list[int], sizes: Sequence[tuple[int, int]]) -> tuple[Tensor, int]:
+        token = self._packer.picture_token
+        starts = [place for place, id_ in enumerate(shared) if id_ == token and shared[place - 1] != token]
         spans = [PictureSpan(start=s, rows=rows, columns=cols) for s, (rows, cols) in zip(starts, sizes, strict=True)]
-        positions, delta = mrope_positions(width, spans)
+        positions, delta = mrope_positions(len(shared), spans)
         return torch.from_numpy(positions), delta

@@ -3,9 +3,10 @@
     [gMASK]<sop><|user|>\\n<picture>… | question/nothink<|assistant|>\\n<think></think>\\n answer<|user|> | question…
     group 0: seen by all           group 1: blind to every later group            group 2
 
-Every group restarts at the position after the picture, so each reads exactly what a server would send. Some groups hold
-two turns, some ask with thinking on (the model then writes the empty tags itself), and some rows hold one question that
-stands before the picture.
+An answer copies the picture's words letter by letter: a piece of several letters asks for all of them in one look, and
+what is asked too much is guessed. Every group restarts at the position after the picture, so each reads exactly what a
+server would send. Some groups hold two turns, some ask with thinking on (the model then writes the empty tags itself),
+and some rows hold one question that stands before the picture.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ PADDING_GROUP = -1
 CHAINED = 0.12
 THINKING = 0.03
 QUESTION_FIRST = 0.05
+SHORTEST = 5  # tokens of the shortest question with its answer
 
 
 class Exchange(Protocol):
@@ -43,6 +45,10 @@ class Exchange(Protocol):
     def skill(self) -> str:
         """What it measures."""
 
+    @property
+    def spelled(self) -> Sequence[tuple[int, int]]:
+        """[start, end) of the answer's characters that become a token each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -59,7 +65,6 @@ class Row:
     targets: NDArray[np.int32]
     weights: NDArray[np.float32]
     skills: NDArray[np.int16]
-    num_left_out: int
 
 
 @dataclass(slots=True)
@@ -94,6 +99,7 @@ class Packer:
         self._tokenizer = tokenizer
         self._skills = {skill: number for number, skill in enumerate(skills)}
         one = tokenizer.id_of
+        self._chars: dict[str, list[int]] = {}
         self._line = tokenizer.encode("\n")
         self._start = [one("[gMASK]"), one("<sop>"), one("<|user|>")]
         self._picture = one("<|begin_of_image|>"), one("<|image|>"), one("<|end_of_image|>")
@@ -107,39 +113,42 @@ class Packer:
         """The id that stands for one merged square of a picture."""
         return self._picture[1]
 
-    def prompt(self, pictures: Sequence[tuple[int, int]], question: str) -> list[int]:
-        """The ids of one question after its pictures, thinking off, as a server would send them."""
+    def shared(self, pictures: Sequence[tuple[int, int]]) -> list[int]:
+        """The ids that every question about pictures of (rows, columns) tokens begins with."""
         sheet = _Sheet()
         self._show(sheet, pictures)
-        return [*sheet.ids, *self._tokenizer.encode(question), *self._ask]
+        return sheet.ids
+
+    def prompt(self, pictures: Sequence[tuple[int, int]], question: str) -> list[int]:
+        """The ids of one question after its pictures, thinking off, as a server would send them."""
+        return [*self.shared(pictures), *self._tokenizer.encode(question), *self._ask]
 
     def pack(
         self, pictures: Sequence[tuple[int, int]], exchanges: Sequence[Exchange], length: int, chance: random.Random
     ) -> Row:
-        """Return a row of `length` tokens. pictures are (rows, columns) in tokens; what doesn't fit is left out."""
-        exchanges = chance.sample(list(exchanges), len(exchanges))
+        """Return a row of `length` tokens with as many exchanges as fit; pictures are (rows, columns) in tokens."""
         sheet = _Sheet()
         if chance.random() < QUESTION_FIRST:
             self._show(sheet, pictures, self._tokenizer.encode("\n" + exchanges[0].question))
-            room = length - len(sheet.ids) - len(self._ask) - 1
-            answer = self._tokenizer.encode(exchanges[0].answer)
-            if len(answer) <= room:
+            answer = self._answer(exchanges[0])
+            if len(answer) <= length - len(sheet.ids) - len(self._ask):
                 sheet.tell(self._ask, 0)
-                sheet.answer([*answer, self._end], 0, self._skills[exchanges[0].skill])
-                return self._finished(sheet, pictures, length, 0, len(exchanges) - 1)
+                sheet.answer(answer, 0, self._skills[exchanges[0].skill])
+                return self._finished(sheet, pictures, length, 0)
             sheet = _Sheet()
         self._show(sheet, pictures)
-        num_shared, num_left_out, group = len(sheet.ids), 0, 0
+        num_shared, group = len(sheet.ids), 0
         for exchange in exchanges:
             chained = group > 0 and chance.random() < CHAINED
             asked, answered = self._turns(exchange, is_chained=chained, is_thinking=chance.random() < THINKING)
             if len(sheet.ids) + len(asked) + len(answered) > length:
-                num_left_out += 1
                 continue
             group += not chained
             sheet.tell(asked, group)
             sheet.answer(answered, group, self._skills[exchange.skill])
-        return self._finished(sheet, pictures, length, num_shared, num_left_out)
+            if len(sheet.ids) + len(self._ask) + SHORTEST > length:
+                break
+        return self._finished(sheet, pictures, length, num_shared)
 
     def _show(self, sheet: _Sheet, pictures: Sequence[tuple[int, int]], before: Sequence[int] | None = None) -> None:
         begin, token, end = self._picture
@@ -150,14 +159,27 @@ class Packer:
     def _turns(self, exchange: Exchange, *, is_chained: bool, is_thinking: bool) -> tuple[list[int], list[int]]:
         encode = self._tokenizer.encode
         asked = encode("\n" + exchange.question if is_chained else exchange.question)
-        answered = [*encode(exchange.answer), self._end]
+        answered = self._answer(exchange)
         if is_thinking:
             return [*asked, *self._ask_thinking], [*self._unthought, *answered]
         return [*asked, *self._ask], answered
 
-    def _finished(
-        self, sheet: _Sheet, pictures: Sequence[tuple[int, int]], length: int, num_shared: int, num_left_out: int
-    ) -> Row:
+    def _answer(self, exchange: Exchange) -> list[int]:
+        """The ids of an answer: what it copies from the picture character by character, all else in pieces."""
+        text, ids, after = exchange.answer, [], 0
+        for start, end in exchange.spelled:
+            ids += self._tokenizer.encode(text[after:start])
+            for char in text[start:end]:
+                ids += self._char(char)
+            after = end
+        return [*ids, *self._tokenizer.encode(text[after:]), self._end]
+
+    def _char(self, char: str) -> list[int]:
+        if char not in self._chars:
+            self._chars[char] = self._tokenizer.encode(char)
+        return self._chars[char]
+
+    def _finished(self, sheet: _Sheet, pictures: Sequence[tuple[int, int]], length: int, num_shared: int) -> Row:
         num = len(sheet.ids)
         ids = np.full(length, self._pad, np.int32)
         ids[:num] = sheet.ids
@@ -171,7 +193,6 @@ class Packer:
             targets=np.array(sheet.targets, np.int32),
             weights=np.array(sheet.weights, np.float32),
             skills=np.array(sheet.skills, np.int16),
-            num_left_out=num_left_out,
         )
 
     def _positions(

@@ -1,61 +1,96 @@
 """Training on a GPU machine that has no network and only torch, numpy, pillow, tokenizers and safetensors.
 
-    python -m torch.distributed.run --nproc-per-node 2 -m flashsight.demo.remote train RUN MATERIAL --seconds 1080
-    python -m flashsight.demo.remote report RUN MATERIAL OUT
+    python -m flashsight.demo.remote train RUN MATERIAL --seconds 1200 --weights NANO    goes on by itself
+    python -m flashsight.demo.remote look RUN                                            how far, how fast, how well
+    python -m flashsight.demo.remote export RUN OUT                                      the weights so far
+    python -m flashsight.demo.remote evaluate RUN MATERIAL OUT --against NANO            both measured; the better one
 
-`train` runs in a session of its own (setsid), writes RUN/log.jsonl and saves its state every two minutes, so that short
-commands can look at it and carry away what `report` writes: shards of at most 15 MiB, the log, scores, failures and the
-model card. They become the built-in checkpoint by `flashsight demo package OUT --card OUT/MODEL_CARD.md`.
+`train` starts one process on each GPU in a session of its own and returns; given again, it goes on where RUN stands.
+OUT holds at most eight files of at most 15 MiB: shards of the weights, training.json, the log, and evaluation.zip with
+report, table, failures and model card. docs/nano.md tells when to do what.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import subprocess
+import sys
+import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from flashsight.demo.card import write_card
-from flashsight.demo.commands import Training, evaluate_checkpoint, export_state, num_parameters, train_nano
+import torch
 
-LOG = "log.jsonl"
+from flashsight.demo.card import model_card
+from flashsight.demo.commands import NANO, Training, export_state, num_parameters, train_nano
+from flashsight.demo.evaluate import table
+from flashsight.demo.evaluation import Evaluated, Evaluation
+from flashsight.demo.history import HISTORY, read_history
+from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
+
+STARTED_SECONDS = 20.0  # a run that fails at once has failed by then
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the arguments say."""
-    parser = argparse.ArgumentParser(prog="flashsight.demo.remote", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="flashsight.demo.remote", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     train = commands.add_parser("train")
     train.set_defaults(do=_train)
     train.add_argument("run", type=Path)
     train.add_argument("material", type=Path)
-    train.add_argument("--seconds", type=float, required=True)
-    train.add_argument("--workers", type=int, default=14, help="drawing processes of each device")
-    train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
-    train.add_argument("--peak", type=float, default=1e-3)
     train.add_argument(
-        "--decay-share", type=float, default=0.35, help="last share of the seconds, in which the rate falls"
+        "--seconds", type=float, required=True, help="planned length of the whole run, over all its parts"
     )
+    train.add_argument("--devices", type=int, default=max(1, torch.cuda.device_count()))
+    train.add_argument("--workers", type=int, help="drawing processes of each device; default: the cores but two")
+    train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
+    train.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
+    train.add_argument("--decay-share", type=float, default=0.6, help="last share of the seconds: the rate falls")
     train.add_argument("--weights", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
     train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
     train.add_argument("--log-steps", type=int, default=50)
-    report = commands.add_parser("report")
-    report.set_defaults(do=_report)
-    report.add_argument("run", type=Path)
-    report.add_argument("material", type=Path)
-    report.add_argument("out", type=Path)
-    report.add_argument("--answers", type=int, default=150, help="answers wanted for each row; 0: only the shards")
+    train.add_argument("--here", action="store_true", help="train in this process instead of in sessions of their own")
+    look = commands.add_parser("look")
+    look.set_defaults(do=lambda chosen: _say(seen(chosen.run, time.time())))
+    look.add_argument("run", type=Path)
+    export = commands.add_parser("export")
+    export.set_defaults(do=_export)
+    export.add_argument("run", type=Path)
+    export.add_argument("out", type=Path)
+    evaluate = commands.add_parser("evaluate")
+    evaluate.set_defaults(do=_evaluate)
+    evaluate.add_argument("run", type=Path)
+    evaluate.add_argument("material", type=Path)
+    evaluate.add_argument("out", type=Path)
+    evaluate.add_argument("--against", type=Path, help="a checkpoint folder to compare with; default: the built-in one")
+    evaluate.add_argument("--answers", type=int, default=200, help="answers wanted for each row of the table")
+    evaluate.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
     chosen.do(chosen)
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def _train(chosen: argparse.Namespace) -> None:
     chosen.run.mkdir(parents=True, exist_ok=True)
+    if not chosen.here:
+        _start(chosen)
+        return
+    workers = chosen.workers or max(1, (os.cpu_count() or 2) // chosen.devices - 2)
     training = Training(
         material=chosen.material,
         folder=chosen.run,
         seconds=chosen.seconds,
-        num_workers=chosen.workers,
+        num_workers=workers,
         num_patches=chosen.patches,
         peak=chosen.peak,
         decay_share=chosen.decay_share,
@@ -67,16 +102,71 @@ def _train(chosen: argparse.Namespace) -> None:
         train_nano(training, lambda line: log.write(line + "\n"))
 
 
-def _report(chosen: argparse.Namespace) -> None:
-    """Write the shards first: they are what must not be lost."""
+def _start(chosen: argparse.Namespace) -> None:
+    """Start one process on each device that outlive this one; say whether they still run after a while."""
+    if is_alive(chosen.run):
+        _say(f"{chosen.run} is being trained already, as process {(chosen.run / PID).read_text()}")
+        return
+    given = [argument for argument in sys.argv[1:] if argument != "--here"]
+    program = ["-m", "flashsight.demo.remote", *given, "--here"]
+    if chosen.devices > 1:
+        program = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={chosen.devices}", *program]
+    environment = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True", "OMP_NUM_THREADS": "1", **os.environ}
+    with (chosen.run / OUTPUT).open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, *program], stdout=output, stderr=output, start_new_session=True, env=environment
+        )
+    (chosen.run / PID).write_text(str(process.pid))
+    try:
+        process.wait(STARTED_SECONDS)
+    except subprocess.TimeoutExpired:
+        _say(
+            f"training in {chosen.run} as process {process.pid}; see python -m flashsight.demo.remote look {chosen.run}"
+        )
+        return
+    _say(seen(chosen.run, time.time()))
+    if process.returncode:
+        sys.exit(process.returncode)
+
+
+def _export(chosen: argparse.Namespace) -> None:
+    """Carry the weights so far, their history and the log to where they are fetched from."""
     shards = chosen.run / "shards"
-    export_state(chosen.run, shards)
+    progress = export_state(chosen.run, shards)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for path in (*shards.glob("*.safetensors"), chosen.run / LOG):
+    for path in (*shards.glob("*.safetensors"), shards / HISTORY, chosen.run / LOG):
         shutil.copyfile(path, chosen.out / path.name)
-    if chosen.answers:
-        evaluate_checkpoint(str(shards), chosen.material, chosen.out, num_answers=chosen.answers)
-        write_card(chosen.out, chosen.run / LOG, num_parameters(shards))
+    _say(f"weights after {progress['step']:.0f} steps and {progress['seconds']:.0f} s in {chosen.out}")
+
+
+def _evaluate(chosen: argparse.Namespace) -> None:
+    """Export first: the weights are what must not be lost. Then measure the run and what it is to replace."""
+    _export(chosen)
+    shards, against = chosen.run / "shards", chosen.against or NANO
+    evaluation = Evaluation.for_checkpoint(str(against), chosen.material, chosen.answers, chosen.seed)
+    new = evaluation.of(str(shards), _say)
+    folder = chosen.run / "evaluation"
+    _keep(evaluation, new, shards, folder / "new")
+    _bundle(folder, chosen.out)
+    old = evaluation.of(str(against), _say)
+    _keep(evaluation, old, against, folder / "old")
+    _bundle(folder, chosen.out)
+    _say(f"new: {new.overall:.4f} over all\n{table(new.report)}\nold: {old.overall:.4f} over all\n{table(old.report)}")
+    better = "the new one: package it" if new.overall > old.overall else "the old one: leave it as it is"
+    _say(f"better on the whole is {better}")
+
+
+def _keep(evaluation: Evaluation, evaluated: Evaluated, checkpoint: Path, folder: Path) -> None:
+    evaluation.write(folder, evaluated)
+    card = model_card(evaluated.report, read_history(checkpoint), num_parameters(checkpoint))
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
+def _bundle(folder: Path, out: Path) -> None:
+    with zipfile.ZipFile(out / "evaluation.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                bundle.write(path, path.relative_to(folder))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Split = Literal["train", "valid"]
 Language = Literal["zh", "en"]
 Skill = Literal["read", "card", "json", "ui", "icon", "photo", "chart", "compare", "refuse"]
+SKILLS: tuple[str, ...] = get_args(Skill)
 
 PATCH = 14
 IGNORED = -1
@@ -25,13 +26,19 @@ IGNORED = -1
 # Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them. The largest
 # areas are what nano's processor makes of any larger picture: a phone's and a desktop's.
 BUCKETS: tuple[tuple[tuple[int, int], float], ...] = (
-    ((448, 448), 0.42),
-    ((532, 532), 0.18),
-    ((336, 448), 0.09),
-    ((644, 448), 0.10),
-    ((420, 700), 0.11),
-    ((952, 448), 0.05),
+    ((448, 448), 0.28),
+    ((532, 532), 0.10),
+    ((336, 448), 0.06),
+    ((392, 560), 0.05),
+    ((448, 644), 0.10),
+    ((420, 700), 0.07),
+    ((476, 784), 0.04),
     ((560, 896), 0.05),
+    ((560, 420), 0.06),
+    ((644, 448), 0.08),
+    ((756, 504), 0.04),
+    ((952, 448), 0.05),
+    ((616, 616), 0.02),
 )
 LARGE = 400_000  # pixels; pictures above that hold small text
 
@@ -40,7 +47,8 @@ LARGE = 400_000  # pixels; pictures above that hold small text
 class Pair:
     """A question and the one answer that is true of what was drawn. The answer speaks the question's language.
 
-    key: what is asked, as `scenes.questions` names it.
+    key: what is asked, as `scenes.questions` names it. spelled: [start, end) of the answer's characters that stand in
+    the picture as they stand here, in order.
     """
 
     question: str
@@ -48,6 +56,7 @@ class Pair:
     skill: Skill
     key: str = ""
     language: Language = "zh"
+    spelled: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +77,7 @@ class Labels:
 class Sample:
     """One or two pictures, uint8 [H, W, 3], sides multiples of 28 and equal for both; labels per picture; pairs.
 
+    pairs: all that can be asked, in the order in which it is to be asked.
     traits: what an evaluation tells samples apart by, "named" for a card whose words name the product.
     """
 

@@ -1,6 +1,7 @@
 """What is promised of nano and how each promise is measured: by font, layout, kit, style and language, never by sample.
 
-Every row draws its own pictures until it has as many answers as wanted: no row waits for chance. Knows no model.
+Every row draws its own pictures until it has as many answers as wanted: no row waits for chance. A picture counts once
+in a row, so that its answers are independent. Knows no model.
 """
 
 from __future__ import annotations
@@ -79,6 +80,14 @@ def _is_plain(sample: Sample, pair: Pair) -> bool:
     return pair.skill != "refuse"
 
 
+def _is_read_off(sample: Sample, pair: Pair) -> bool:
+    return not pair.spelled
+
+
+def _is_written(sample: Sample, pair: Pair) -> bool:
+    return bool(pair.spelled)
+
+
 def _without_blur(sample: Sample, pair: Pair) -> bool:
     return "blurred" not in sample.traits
 
@@ -114,10 +123,11 @@ ROWS: tuple[Row, ...] = (
     _row("card: JSON valid", "cards", "json", "json", 1.0),
     _row("drawing, seen styles: Chinese name", "drawings, seen styles", "what", "exact", 0.98, _in_chinese),
     _row("drawing, unseen style: Chinese name", "drawings", "what", "exact", 0.7, _in_chinese),
-    _row("concepts never shown: refused", "drawings", "what", "declined", 0.7, _has("refuse")),
+    _row("concepts never shown: refused", "drawings without a name", "what", "declined", 0.7, _has("refuse")),
     _row("photo of the vocabulary: name", "photos", "what", "exact", 0.75, _has("photo")),
     _row("chart: largest and smallest", "charts", "largest smallest", "label", 0.9),
-    _row("chart: value within 5 %", "charts", "value_of", "close", 0.8),
+    _row("chart: written value within 5 %", "charts", "value_of", "close", 0.8, _is_written),
+    _row("chart: value read off the axis within 5 %", "charts", "value_of", "close", 0.8, _is_read_off),
     _row("two pictures: what differs", "pairs", "differ", "exact", 0.8),
     _row("blank or noise: said so", "nothing", "", "declined", 0.95, _without_blur),
     _row("plain questions refused", "everything", "", "refused", 0.03, _is_plain),
@@ -136,7 +146,8 @@ _SCENES: Mapping[str, Callable[[random.Random], Scene]] = {
     "pages, unseen layout": _in_turn(Browser(("unseen layout",))),
     "pages, unseen kit": _in_turn(Browser(("unseen kit",))),
     "cards": _in_turn(Card()),
-    "drawings": _in_turn(OneIcon()),
+    "drawings": _in_turn(OneIcon(unnamed_share=0)),
+    "drawings without a name": _in_turn(OneIcon(unnamed_share=1)),
     "photos": _in_turn(Photo()),
     "charts": _in_turn(Chart()),
     "pairs": _in_turn(TwoDrawings(), TwoCards(), TwoScreens()),
@@ -193,15 +204,14 @@ def draw_suite(material: Material, num_answers: int, seed: int, max_pixels: int 
 
 
 def _chosen(sample: Sample, rows: Sequence[Row], counts: Counter[str], wanted: int) -> Case:
-    """The pairs that some row still wants."""
+    """The pairs that some row still wants, one for each row at most."""
     pairs, named = [], []
+    waiting = [row for row in rows if counts[row.name] < wanted]
     for pair in sample.pairs:
-        names = tuple(
-            row.name
-            for row in rows
-            if (not row.keys or pair.key in row.keys) and counts[row.name] < wanted and row.fits(sample, pair)
-        )
-        if names:
+        taken = [row for row in waiting if (not row.keys or pair.key in row.keys) and row.fits(sample, pair)]
+        if taken:
+            waiting = [row for row in waiting if row not in taken]
+            names = tuple(row.name for row in taken)
             counts.update(names)
             pairs.append(pair)
             named.append(names)

@@ -87,6 +87,7 @@ def build(
         heads.clear()
     objective = Objective(model, heads, num_skills).to(device)
     if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # what is left in float32 handles pictures and needs no more
         set_dtype(objective, torch.bfloat16)
         compile_blocks(model)
     return objective.train()
@@ -204,6 +205,7 @@ def train(
     device = next(objective.parameters()).device
     optimiser, state = Optimiser(objective, together), settings.folder / "state.safetensors"
     progress = optimiser.load(state) if state.is_file() else {"step": 0.0, "seconds": 0.0, "pictures": 0.0}
+    progress["devices"] = together.size
     handling = Handling(device, settings.seed + together.rank)
     run = _Run(objective, optimiser, handling, Tally(skills), settings, progress, together)
     feed = Feed(ring, device)

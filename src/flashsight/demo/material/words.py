@@ -28,6 +28,11 @@ CANCEL = _terms("""
 分享|Share  收藏|Favorite  举报|Report  撤销|Undo  更多|More  反馈|Feedback  刷新|Refresh  全选|Select all  导出|Export  筛选|Filter
 忘记密码|Forgot password  获取验证码|Get code  切换账号|Switch account  添加|Add  移除|Remove  预览|Preview  排序|Sort  扫一扫|Scan
 """)
+VERBS = _terms("""
+查看|View  返回|Back to  打开|Open  选择|Choose  上传|Upload  下载|Download  保存|Save  删除|Delete  添加|Add  编辑|Edit  修改|Change  管理|Manage
+分享|Share  发送|Send  设置|Set  更换|Replace  切换|Switch  搜索|Search  领取|Get  创建|Create  导出|Export  导入|Import  联系|Contact  申请|Request
+加入|Join  取消|Cancel  继续|Continue  开通|Activate  绑定|Link  刷新|Refresh  重置|Reset  复制|Copy  立即|Start  完成|Finish  关闭|Close  清空|Clear
+""")
 ACTIONS = _terms("""
 登录|Login  支付|Payment  上传|Upload  下载|Download  保存|Saving  提交|Submission  连接|Connection  安装|Installation  更新|Update
 发送|Sending  注册|Registration  导入|Import  导出|Export  打印|Printing  验证|Verification  同步|Sync  扫描|Scan  退款|Refund  充值|Top-up
@@ -159,7 +164,7 @@ LABELS = tuple(
 )
 
 _GROUPS = (
-    CONFIRM, CANCEL, ACTIONS, REASONS, ADVICE, NOTES, PAGES, FIELDS, ROWS, TABS, FEATURES, BADGES, ADJECTIVES, TITLES, SERIES, *LABELS,
+    CONFIRM, CANCEL, VERBS, ACTIONS, REASONS, ADVICE, NOTES, PAGES, FIELDS, ROWS, TABS, FEATURES, BADGES, ADJECTIVES, TITLES, SERIES, *LABELS,
 )  # fmt: skip
 
 

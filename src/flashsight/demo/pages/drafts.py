@@ -9,7 +9,8 @@ from typing import Literal
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.pages.kits import KITS, NO_ACCENT, Kit
-from flashsight.demo.pages.layouts import LAYOUTS, ROWS, ROWS_KEPT, Writer, write_body
+from flashsight.demo.pages.layouts import LAYOUTS, write_body
+from flashsight.demo.pages.writer import ROWS, ROWS_KEPT, Writer
 from flashsight.demo.sample import BUCKETS, Split
 from flashsight.demo.scenes.canvas import Rgb, luminance, mixed
 from flashsight.demo.scenes.colours import near

@@ -97,7 +97,7 @@ BOOTSTRAP = Kit(
         '<div class="form-check form-switch m-0"><input class="form-check-input" type="checkbox"></div>',
         '<div class="form-check form-switch m-0"><input class="form-check-input" type="checkbox" checked></div>',
     ),
-    panel='<div class="modal-content s-panel"><div class="modal-header">{head}</div><div class="modal-body">{body}</div><div class="modal-footer">{foot}</div></div>',
+    panel='<div class="modal-content s-panel" style="background:var(--ground)"><div class="modal-header">{head}</div><div class="modal-body">{body}</div><div class="modal-footer">{foot}</div></div>',
     card='<div class="card shadow-sm"><div class="card-header">{head}</div><div class="card-body">{body}</div></div>',
     accent=5,
     recolour=".btn-primary{{--bs-btn-bg:{a};--bs-btn-border-color:{a};--bs-btn-disabled-bg:{a};--bs-btn-disabled-border-color:{a}}}.form-check-input:checked{{background-color:{a};border-color:{a}}}.btn-outline-primary{{--bs-btn-color:{a};--bs-btn-border-color:{a}}}",

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--allow-file-access-from-files",
              "--font-render-hinting=none", "--hide-scrollbars")  # fmt: skip
-QUALITY = 80
+QUALITY = 72
 VALIDATION: Mapping[Lot, int] = {"unseen layout": 180, "unseen kit": 320}
 """Pages that are kept from training."""
-LEAST_CONTRAST = 40  # of 255, between a letter and its ground
+LEAST_CONTRAST = 60  # of 255, between a letter and its ground
 
 # Reads the page back: runs of letters that share a line, and the boxes of what bears a role; CSS pixels.
 LOOK = """
@@ -211,7 +211,7 @@ def render_pages(
         studio = Studio(browser.new_page(), opened, unpacked, material)
         for draft, picture, labels in _pages(studio, opened, counts, seed):
             content = io.BytesIO()
-            picture.save(content, "WEBP", quality=QUALITY, method=4)
+            picture.save(content, "WEBP", quality=QUALITY, method=6)
             told_labels = zlib.compress(json.dumps(labels, ensure_ascii=False, separators=(",", ":")).encode(), 9)
             sizes = len(content.getvalue()), len(told_labels)
             packed.write(content.getvalue() + told_labels)

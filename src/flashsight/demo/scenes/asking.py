@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flashsight.demo.sample import Pair, Skill
 from flashsight.demo.scenes.questions import LANGUAGES, ask
 from flashsight.demo.vocabulary import Term
 
-PAIRS = 6
+LACKS = 2  # questions about one picture for things that it lacks
 MAX_READ = 110  # characters that one answer reads aloud
 
 NOTHING: dict[str, Term] = {
     "error": Term("没有报错。", "There is no error."),
     "problem": Term("没有看到报错，用户没有遇到问题。", "No error is shown; the user has no problem."),
+    "ticket": Term("没有看到报错，用户没有遇到问题。", "No error is shown; the user has no problem."),
     "buttons": Term("图中没有按钮。", "There are no buttons."),
     "states": Term("图中没有按钮。", "There are no buttons."),
     "primary": Term("没有主按钮。", "There is no primary button."),
@@ -32,19 +35,40 @@ NOTHING: dict[str, Term] = {
 """What is answered when a picture lacks the thing."""
 
 
+# Private use characters around what an answer copies from the picture; no font and no string of the material has them.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+
+
+def copied(text: str) -> str:
+    """A text of the picture inside an answer, marked as such."""
+    return f"{_OPEN}{text}{_CLOSE}"
+
+
+def unmarked(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """An answer without its marks, and the [start, end) of what stood between them."""
+    parts, spans, length = [], [], 0
+    for number, part in enumerate(re.split(f"[{_OPEN}{_CLOSE}]", text)):
+        if number % 2 and part:
+            spans.append((length, length + len(part)))
+        parts.append(part)
+        length += len(part)
+    return "".join(parts), tuple(spans)
+
+
 def quoted(text: str) -> Term:
-    """A text between the quotation marks of each language."""
-    return Term(f"“{text}”", f'"{text}"')
+    """A text of the picture between the quotation marks of each language."""
+    return Term(f"“{copied(text)}”", f'"{copied(text)}"')
 
 
-def listed(parts: list[str]) -> Term:
-    """Texts one after the other."""
-    return Term("、".join(parts), ", ".join(parts))
+def listed(parts: Iterable[str]) -> Term:
+    """Texts of the picture one after the other."""
+    marked = [copied(part) for part in parts]
+    return Term("、".join(marked), ", ".join(marked))
 
 
 def same(text: str) -> Term:
     """A text that stands in the picture and is answered as it stands."""
-    return Term(text, text)
+    return Term(copied(text), copied(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,7 @@ class _Fact:
     skill: Skill
     x: Term
     weight: float
+    is_lack: bool = False
 
 
 @dataclass(slots=True)
@@ -74,20 +99,25 @@ class Facts:
         if not text:
             self.lack("read", weight=weight / 2)
         elif len(text) <= MAX_READ:
-            self.add("read", same(text), weight=weight, skill="read")
+            lines = "\n".join(map(copied, text.split("\n")))
+            self.add("read", Term(lines, lines), weight=weight, skill="read")
 
     def lack(self, *keys: str, weight: float = 0.3) -> None:
         """Say that the picture has none of these things."""
         for key in keys:
-            self.add(key, NOTHING[key], weight=weight, skill="refuse")
+            self._facts.append(_Fact(key, NOTHING[key], "refuse", Term("", ""), weight, is_lack=True))
 
-    def pairs(self, rng: random.Random, count: int = PAIRS) -> tuple[Pair, ...]:
-        """Some of the facts as questions, each in one of the languages, the heavier ones first in line."""
+    def pairs(self, rng: random.Random) -> tuple[Pair, ...]:
+        """The facts as questions in both languages, the heavier ones sooner in line; few of what the picture lacks."""
         drawn = sorted(
             ((rng.random() ** (1 / fact.weight), fact, language) for fact in self._facts for language in LANGUAGES),
             key=lambda entry: -entry[0],
         )
-        return tuple(
-            Pair(ask(rng, fact.key, language, fact.x[language]), fact.answer[language], fact.skill, fact.key, language)
-            for _, fact, language in drawn[:count]
-        )
+        found, num_lacks = [], 0
+        for _, fact, language in drawn:
+            num_lacks += fact.is_lack
+            if not fact.is_lack or num_lacks <= LACKS:
+                question = ask(rng, fact.key, language, unmarked(fact.x[language])[0])
+                answer, spelled = unmarked(fact.answer[language])
+                found.append(Pair(question, answer, fact.skill, fact.key, language, spelled))
+        return tuple(found)

@@ -19,6 +19,7 @@ from flashsight.demo.scenes.reading import random_text
 from flashsight.demo.scenes.screen_facts import tell_screen
 from flashsight.demo.scenes.screen_words import Button, Field, Row, Screen, an_error
 from flashsight.demo.scenes.screens import Ui
+from flashsight.demo.scenes.wording import an_action
 
 RETYPED = 0.75  # of the pages of training get other words
 SHRUNK = 0.3  # of the pages are shown a little smaller than they could be
@@ -33,8 +34,8 @@ def _other_words(rng: random.Random, material: Material, split: Split, role: str
         return an_error(rng, material, split, language)
     if kind == "value":
         return rng.choice(words.VALUES) if rng.random() < 0.5 else random_text(rng, material, split, 6)
-    if kind == "button" and rng.random() < 0.5:
-        return rng.choice(rng.choice((words.CONFIRM, words.CANCEL)))[language]
+    if kind == "button":
+        return an_action(rng, material, split, language)
     if rng.random() < 0.45:
         return material.phrase(rng, split, language, rng.randint(1, 1 + len(text) // (4 if language == "zh" else 8)))
     if rng.random() < 0.2:

@@ -56,6 +56,8 @@ def text_size(rng: random.Random, size: tuple[int, int], largest: int = 26) -> i
     """Pixels of a usual text in a picture of (height, width): smaller in larger pictures, as in real screenshots."""
     if size[0] * size[1] > LARGE:
         return rng.choice((rng.randint(15, 19), rng.randint(16, 22), rng.randint(18, largest)))
+    if rng.random() < 0.15:
+        return rng.randint(15, 18)
     return rng.choice((rng.randint(18, 23), rng.randint(20, largest)))
 
 

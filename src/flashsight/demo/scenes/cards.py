@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import Language, Sample, Split
-from flashsight.demo.scenes.asking import Facts, listed, same
+from flashsight.demo.scenes.asking import Facts, copied, listed, quoted, same
 from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed, pick_type, text_size
 from flashsight.demo.scenes.colours import near, spell
 from flashsight.demo.scenes.goods import Offer, an_offer
@@ -273,13 +273,13 @@ def copy_of(offer: Offer, language: Language) -> str:
     if language == "zh":
         said = phrase(offer, language)
         if offer.features:
-            said += "，" + "，".join(offer.features[:2])
-        return said + (f"，仅售{offer.price}。" if offer.price else "。")
+            said += "，" + "，".join(map(copied, offer.features[:2]))
+        return said + (f"，仅售{copied(offer.price)}。" if offer.price else "。")
     said = phrase(offer, language)
     said = said[0].upper() + said[1:]
     if offer.features:
-        said += ": " + ", ".join(offer.features[:2])
-    return said + (f", only {offer.price}." if offer.price else ".")
+        said += ": " + ", ".join(map(copied, offer.features[:2]))
+    return said + (f", only {copied(offer.price)}." if offer.price else ".")
 
 
 def json_of(offer: Offer, language: Language) -> str:
@@ -288,7 +288,7 @@ def json_of(offer: Offer, language: Language) -> str:
         "category": offer.concept.category[language],
         "color": spell(offer.shown.colours, language) if offer.shown.colours else MOTLEY[language],
         "material": (offer.material or NOT_STATED)[language],
-        "key_features": list(offer.features),
+        "key_features": [copied(feature) for feature in offer.features],
         "marketing_copy": copy_of(offer, language),
     }
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
@@ -301,13 +301,14 @@ def _prose(offer: Offer, language: Language) -> str:
         f"图中是{named}，属于{category}。" if zh else f"The picture shows a product: {named}, category {category}."
     ]
     if offer.title:
-        parts.append(f"标题是“{offer.title}”。" if zh else f'The title is "{offer.title}".')
+        parts.append(f"标题是{quoted(offer.title).zh}。" if zh else f"The title is {quoted(offer.title).en}.")
     if offer.price:
-        parts.append(f"价格{offer.price}。" if zh else f"The price is {offer.price}.")
+        parts.append(f"价格{copied(offer.price)}。" if zh else f"The price is {copied(offer.price)}.")
     if offer.badge:
-        parts.append(f"角标“{offer.badge}”。" if zh else f'The badge says "{offer.badge}".')
+        parts.append(f"角标{quoted(offer.badge).zh}。" if zh else f"The badge says {quoted(offer.badge).en}.")
     if offer.features:
-        parts.append(f"卖点：{'、'.join(offer.features)}。" if zh else f"Features: {', '.join(offer.features)}.")
+        features = listed(offer.features)
+        parts.append(f"卖点：{features.zh}。" if zh else f"Features: {features.en}.")
     return ("" if zh else " ").join(parts)
 
 
@@ -338,7 +339,7 @@ def tell_offer(facts: Facts, offer: Offer) -> None:
         else:
             facts.lack(key, weight=0.35)
     if offer.features:
-        facts.add("features", listed(list(offer.features)), weight=2)
+        facts.add("features", listed(offer.features), weight=2)
     if offer.button:
         facts.add("buttons", same(offer.button))
     lacking = [

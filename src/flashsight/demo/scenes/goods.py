@@ -10,6 +10,7 @@ from flashsight.demo.material.opened import Material, split_of
 from flashsight.demo.sample import Language, Split
 from flashsight.demo.scenes.canvas import Rgb
 from flashsight.demo.scenes.icons import Drawn, drawing
+from flashsight.demo.scenes.wording import a_text
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, GOODS, MATERIALS_BY_CATEGORY, Concept, Term
 
 SOLD = tuple(concept for concept in CONCEPTS if concept.category.zh in GOODS)
@@ -49,12 +50,6 @@ def a_price(rng: random.Random, currency: str) -> str:
     return f"{currency}{whole:,}{cents}" if rng.random() < 0.12 else f"{currency}{whole}{cents}"
 
 
-def pick_words(rng: random.Random, terms: tuple[Term, ...], language: Language, count: int) -> tuple[str, ...]:
-    """Different words of a list."""
-    chosen = rng.sample(terms, min(count, len(terms)))
-    return tuple(term[language] for term in chosen)
-
-
 def a_title(
     rng: random.Random, material: Material, split: Split, language: Language, noun: Term, colour: Term | None
 ) -> str:
@@ -67,7 +62,7 @@ def a_title(
             parts = [adjective, *([colour[language]] if colour and rng.random() < 0.25 else []), noun[language]]
             title = gap.join(parts)
         elif roll < 0.75:
-            title = rng.choice(words.TITLES)[language]
+            title = a_text(rng, material, split, language, words.TITLES, 8)
         elif roll < 0.82:
             title = gap.join((adjective, "系列" if language == "zh" else "series"))
         elif roll < 0.94:
@@ -81,22 +76,17 @@ def a_title(
 
 def some_features(rng: random.Random, material: Material, split: Split, language: Language) -> tuple[str, ...]:
     """Selling points as shops know them, among words that no one could guess; English ones capitalised or not."""
-    known = pick_words(rng, words.FEATURES, language, rng.choice((0, 1, 2, 2, 3, 3, 4)))
-    some = [
-        material.phrase(rng, split, language, rng.randint(1, 3)) if rng.random() < 0.3 else feature for feature in known
-    ]
+    count = rng.choice((0, 1, 2, 2, 3, 3, 4))
+    some = [a_text(rng, material, split, language, words.FEATURES, 8) for _ in range(count)]
     form = rng.choice((str, str.capitalize, str.capitalize, str.title, str.lower))
     return tuple(dict.fromkeys(form(feature) for feature in some))
 
 
 def a_badge(rng: random.Random, material: Material, split: Split, language: Language) -> str:
     """What a badge says."""
-    roll = rng.random()
-    if roll < 0.12:
-        return material.phrase(rng, split, language, 1)
-    if roll < 0.2:
+    if rng.random() < 0.12:
         return rng.choice((f"-{rng.randint(5, 90)}%", f"{rng.randint(1, 9)}折", f"{rng.randint(5, 90)}% OFF", "TOP 1"))
-    return rng.choice(words.BADGES)[language]
+    return a_text(rng, material, split, language, words.BADGES, 4)
 
 
 def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, *, is_silent: bool = False) -> Offer:
@@ -121,7 +111,7 @@ def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, 
         old_price=a_price(rng, currency) if has_price and rng.random() < 0.22 else None,
         badge=a_badge(rng, material, split, language) if rng.random() < 0.45 else None,
         features=some_features(rng, material, split, language),
-        button=rng.choice(BUY)[language] if rng.random() < 0.2 else None,
+        button=a_text(rng, material, split, language, BUY, 5) if rng.random() < 0.2 else None,
         says_colour=hue is not None and rng.random() < 0.25,
         says_category=rng.random() < 0.15,
     )  # fmt: skip

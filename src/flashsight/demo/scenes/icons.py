@@ -13,6 +13,7 @@ from flashsight.demo.scenes.asking import Facts, listed
 from flashsight.demo.scenes.canvas import Canvas, Rgb, luminance
 from flashsight.demo.scenes.colours import near, spell, tinted
 from flashsight.demo.scenes.paper import backdrop, paper
+from flashsight.demo.scenes.restyling import restyled
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, Concept, Term
 
 UNKNOWN = Term("不在我的词汇里。", "It is not in my vocabulary.")
@@ -63,7 +64,9 @@ def visible_colours(ground: Rgb) -> list[int]:
     ]  # fmt: skip
 
 
+RESTYLED = 0.35  # of the drawings look otherwise than in their set
 _UPRIGHT = frozenset({"图标", "手势", "文具", "乐器", "电子数码", "建筑", "交通工具"})
+_BY_COLOUR = frozenset({"apple", "green apple", "orange", "lemon", "tomato"})  # another colour makes it another thing
 _LETTERED = frozenset({"stop sign", "parking sign", "calendar", "newspaper", "police car", "ambulance", "bus"})
 
 
@@ -80,12 +83,20 @@ def turned(rng: random.Random, sprite: Sprite) -> Sprite:
 
 
 def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float) -> Drawn:
-    """The drawing in its own colours, or in shades of one."""
+    """The drawing in its own colours, or in shades of one; now and then in another manner."""
     sprite = turned(rng, sprite)
+    if sprite.concept is not None and CONCEPTS[sprite.concept].name.en in _BY_COLOUR:
+        return Drawn(sprite, sprite.colours, sprite) if not sprite.is_shape else _tinted(rng, sprite, ground)
+    if rng.random() < (0.6 if sprite.style == "photo" else RESTYLED):
+        sprite = restyled(rng, sprite)
     if sprite.is_shape or (sprite.style != "photo" and rng.random() < tint_share):
-        colour = rng.choice(visible_colours(ground))
-        return Drawn(tinted(rng, sprite, colour), (colour,), sprite)
+        return _tinted(rng, sprite, ground)
     return Drawn(sprite, sprite.colours)
+
+
+def _tinted(rng: random.Random, sprite: Sprite, ground: Rgb) -> Drawn:
+    colour = rng.choice(visible_colours(ground))
+    return Drawn(tinted(rng, sprite, colour), (colour,), sprite)
 
 
 def pick_sprite(
@@ -144,6 +155,10 @@ class OneIcon:
     name = "icon"
     styles: tuple[str, ...] = ()
 
+    def __init__(self, unnamed_share: float = 0.12) -> None:
+        """`unnamed_share`: how many of the drawings show something that has no name here."""
+        self._unnamed_share = unnamed_share
+
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
         """A drawing that fills a fifth to nine tenths of the picture."""
         ground = paper(rng)
@@ -155,7 +170,7 @@ class OneIcon:
             ground = near(rng, rng.randrange(len(COLOURS)), 20)
             canvas.rounded((x, y, x + side, y + side), rng.choice((0, side / 5, side / 2)), ground)
             x, y, side = x + side * 0.18, y + side * 0.18, side * 0.64
-        drawn = drawing(rng, pick_sprite(rng, material, split, 0.12, self.styles), ground, 0.25)
+        drawn = drawing(rng, pick_sprite(rng, material, split, self._unnamed_share, self.styles), ground, 0.25)
         place(rng, canvas, drawn, (x, y, x + side, y + side))
         facts = Facts("photo" if drawn.sprite.style == "photo" else "icon")
         tell(facts, drawn)

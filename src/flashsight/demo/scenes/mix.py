@@ -17,18 +17,18 @@ from flashsight.demo.scenes.refusals import Nothing
 from flashsight.demo.scenes.screens import Ui
 
 WEIGHTS: Mapping[Scene, float] = {
-    Ui(): 22,
-    Browser(): 12,
-    Card(): 20,
-    OneIcon(): 12,
+    Ui(): 20,
+    Browser(): 16,
+    Card(): 18,
+    OneIcon(): 10,
     Photo(): 5,
-    ManyIcons(): 6,
-    Reading(): 16,
-    Chart(): 10,
-    Nothing(): 3,
+    ManyIcons(): 5,
+    Reading(): 14,
+    Chart(): 14,
+    Nothing(): 2.5,
     TwoDrawings(): 2,
-    TwoCards(): 2,
-    TwoScreens(): 2,
+    TwoCards(): 3.5,
+    TwoScreens(): 3,
 }
 
 SCENES: Mapping[str, Scene] = {scene.name: scene for scene in WEIGHTS}

@@ -6,7 +6,7 @@ import random
 
 from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import LARGE, Sample, Split
-from flashsight.demo.scenes.asking import MAX_READ, Facts, listed, same
+from flashsight.demo.scenes.asking import MAX_READ, Facts, copied, listed, same
 from flashsight.demo.scenes.canvas import Canvas, Type, luminance, pick_type
 from flashsight.demo.scenes.paper import any_colour, backdrop, ink, paper
 from flashsight.demo.vocabulary import Term
@@ -58,10 +58,11 @@ def _prose(rng: random.Random, material: Material, split: Split, length: int) ->
 
 
 def line_size(rng: random.Random, size: tuple[int, int]) -> int:
-    """Pixels of a line of text: mostly 18 to 34, now and then down to 14 or up to 56; smaller in larger pictures."""
+    """Pixels of a line of text: mostly 18 to 34, often down to 14, seldom up to 56; smaller in larger pictures."""
     if size[0] * size[1] > LARGE and rng.random() < 0.5:
         return rng.randint(14, 20)
-    return rng.choice((rng.randint(18, 26), rng.randint(20, 34), rng.randint(15, 20), rng.randint(30, 56)))
+    smallest, largest = rng.choice(((18, 26), (20, 34), (14, 19), (14, 19), (28, 56)))
+    return rng.randint(smallest, largest)
 
 
 class Reading:
@@ -89,9 +90,9 @@ class Reading:
             rng, canvas, material, split, pick_type(rng, material, split, self._size(rng, size)), ground
         )
         facts = Facts("read")
-        text = Term("\n".join(lines), "\n".join(lines))
-        if len(text.zh) <= MAX_READ:
-            facts.add("read", text, weight=4)
+        text = "\n".join(lines)
+        if len(text) <= MAX_READ:
+            facts.read(text, weight=4)
             facts.add("describe", self._described(lines), weight=0.5)
         facts.add("what", Term("一段文字", "some text"), weight=0.4)
         facts.add("count_lines", listed([str(len(lines))]), weight=0.4)
@@ -103,11 +104,11 @@ class Reading:
                     x=Term(rng.choice((ORDINALS[number], str(number + 1))), str(number + 1)),
                     weight=1.5,
                 )
-        facts.lack("buttons", "price" if "¥" not in text.zh and "$" not in text.zh else "buttons", "error", weight=0.1)
+        facts.lack("buttons", "error", *(() if "¥" in text or "$" in text else ("price",)), weight=0.1)
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
 
     def _described(self, lines: list[str]) -> Term:
-        said = " ".join(lines)
+        said = " ".join(map(copied, lines))
         return Term(f"图中有{len(lines)}行文字：{said}", f"The picture shows {len(lines)} lines of text: {said}")
 
     def _write(
@@ -121,8 +122,9 @@ class Reading:
     ) -> list[str]:
         lines: list[str] = []
         y, left = rng.uniform(4, 60), rng.uniform(6, 40)
-        fill, pitch, is_centred = ink(rng, ground), rng.uniform(1.25, 2.2), rng.random() < 0.25
-        used, limit = 0, rng.choice(LIMITS)
+        fill, is_centred = ink(rng, ground), rng.random() < 0.25
+        pitch = rng.uniform(1.25, 2.2) if rng.random() < 0.65 else rng.uniform(2.0, 6.0)
+        used, limit, is_ragged = 0, rng.choice(LIMITS), rng.random() < 0.15
         while y + type.size * 1.2 < canvas.height and len(lines) < MAX_LINES:
             text = random_text(rng, material, split, rng.randint(2, 16)).strip()
             parts = canvas.wrapped(text, type, canvas.width - left - 8)
@@ -136,6 +138,8 @@ class Reading:
                 continue
             part = parts[0]
             x = (canvas.width - type.width(part)) / 2 if is_centred else left
+            if is_ragged:
+                x = rng.uniform(left, canvas.width - type.width(part) - 4)
             canvas.text(x, y, part, type, fill)
             lines.append(part)
             used += len(part)

@@ -9,6 +9,7 @@ from typing import Literal
 from flashsight.demo.material import words
 from flashsight.demo.material.opened import Material, split_of
 from flashsight.demo.sample import Language, Split
+from flashsight.demo.scenes.wording import a_text, an_action, any_text, changed
 from flashsight.demo.vocabulary import Term
 
 Kind = Literal["dialog", "form", "list", "result", "sheet", "page", "banner", "toast"]
@@ -74,24 +75,17 @@ class Screen:
     buttons: tuple[Button, ...] = ()
 
 
-def _short(rng: random.Random, material: Material, split: Split, language: Language, length: int) -> str:
-    """A string of a user interface of at most so many Chinese characters' width."""
-    limit = length if language == "zh" else length * 2
-    if rng.random() < 0.4:
-        return material.phrase(rng, split, language, rng.randint(1, max(1, length // 4)))[:limit].strip()
-    for _ in range(20):
-        text = rng.choice(material.strings[split])[language].strip()
-        if len(text) <= limit:
-            return text
-    return rng.choice(words.PAGES)[language]
-
-
 def an_error(rng: random.Random, material: Material, split: Split, language: Language) -> str:
-    """An error text: what failed and why, or one of the two, or any string."""
+    """An error text: what failed and why, or one of the two, as usual or with something changed; or any string."""
+    text = _a_failure(rng, material, split, language)
+    return changed(rng, material, split, text, language) if rng.random() < 0.35 else text
+
+
+def _a_failure(rng: random.Random, material: Material, split: Split, language: Language) -> str:
     roll = rng.random()
     if roll < 0.08:
         return material.phrase(rng, split, language, rng.randint(2, 5))
-    if roll < 0.4:
+    if roll < 0.36:
         failed = rng.choice(words.ACTIONS)[language] + ("失败" if language == "zh" else " failed")
         for _ in range(15):
             text = (
@@ -102,24 +96,26 @@ def an_error(rng: random.Random, material: Material, split: Split, language: Lan
             if split_of(text) == split:
                 break
         return text
-    if roll < 0.58:
+    if roll < 0.52:
         comma = "，" if language == "zh" else ", "
         text = rng.choice(words.REASONS)[language] + comma + rng.choice(words.ADVICE)[language]
         return text[0].upper() + text[1:]
-    if roll < 0.7:
+    if roll < 0.62:
         text = rng.choice(words.REASONS)[language]
         return text[0].upper() + text[1:]
-    if roll < 0.77:
+    if roll < 0.69:
         code = rng.choice((404, 500, 502, 503, 403, 401, 408, 1001, 20001, rng.randint(100, 9999)))
         return f"{'错误代码' if language == 'zh' else 'Error code'} {code}"
-    return _short(rng, material, split, language, 16)
+    return any_text(rng, material, split, language, 16)
 
 
 def _title(rng: random.Random, material: Material, split: Split, language: Language, error: str | None) -> str:
     roll = rng.random()
-    if error and roll < 0.35:
+    if error and roll < 0.3:
         return rng.choice(words.ACTIONS)[language] + ("失败" if language == "zh" else " failed")
-    return rng.choice(words.PAGES)[language] if roll < 0.65 else _short(rng, material, split, language, 9)
+    if roll > 0.9:
+        return an_action(rng, material, split, language) + ("？" if language == "zh" else "?")
+    return a_text(rng, material, split, language, words.PAGES, 9)
 
 
 def some_buttons(
@@ -128,9 +124,8 @@ def some_buttons(
     """Different buttons, at most one of them primary, now and then one or two disabled."""
     texts: list[str] = []
     while len(texts) < count:
-        terms = rng.choice((words.CONFIRM, words.CANCEL))
-        text = rng.choice(terms)[language] if rng.random() < 0.8 else _short(rng, material, split, language, 5)
-        if text not in texts:
+        text = an_action(rng, material, split, language)
+        if text and text not in texts:
             texts.append(text)
     primary = rng.randrange(count) if count and rng.random() < 0.8 else None
     if primary is not None and count > 1 and rng.random() < 0.7:
@@ -138,8 +133,16 @@ def some_buttons(
     return tuple(Button(text, number == primary, rng.random() < 0.14) for number, text in enumerate(texts))
 
 
-def _values(rng: random.Random) -> str | None:
-    return rng.choice(words.VALUES) if rng.random() < 0.55 else None
+def _value(rng: random.Random, material: Material, split: Split) -> str | None:
+    """What is entered in a field, if anything."""
+    roll = rng.random()
+    if roll < 0.45:
+        return None
+    if roll < 0.75:
+        return rng.choice(words.VALUES)
+    if roll < 0.9:
+        return "".join(rng.choices("abcdefghijkmnopqrstuvwxyz0123456789", k=rng.randint(4, 11)))
+    return material.phrase(rng, split, rng.choice(("zh", "en")), 1)
 
 
 def a_screen(rng: random.Random, material: Material, split: Split) -> Screen:
@@ -148,8 +151,12 @@ def a_screen(rng: random.Random, material: Material, split: Split) -> Screen:
     language: Language = rng.choice(("zh", "zh", "en"))
     error_share = {"list": 0.05, "sheet": 0.0, "page": 0.2, "banner": 0.75, "toast": 0.7}.get(kind, 0.5)
     error = an_error(rng, material, split, language) if rng.random() < error_share else None
-    fields = rng.sample(words.FIELDS, rng.randint(1, 4)) if kind == "form" else []
-    rows = rng.sample(words.ROWS, rng.randint(2, 6)) if kind in ("list", "page", "toast") else []
+
+    def several(known: tuple[Term, ...], count: int, longest: int) -> list[str]:
+        return list(dict.fromkeys(a_text(rng, material, split, language, known, longest) for _ in range(count)))
+
+    fields = several(words.FIELDS, rng.randint(1, 4), 5) if kind == "form" else []
+    rows = several(words.ROWS, rng.randint(2, 6), 8) if kind in ("list", "page", "toast") else []
     has_switches = rng.random() < 0.5
     has_message = kind in ("dialog", "result", "page", "banner") and rng.random() < 0.65
     count = {"dialog": rng.choice((1, 2, 2, 2, 3)), "sheet": rng.randint(2, 5), "list": rng.choice((0, 0, 1))}.get(
@@ -159,12 +166,11 @@ def a_screen(rng: random.Random, material: Material, split: Split) -> Screen:
         kind,
         language,
         title=_title(rng, material, split, language, error) if rng.random() < 0.92 else None,
-        message=rng.choice(words.NOTES)[language] if has_message and rng.random() < 0.6
-        else _short(rng, material, split, language, 20) if has_message else None,
+        message=a_text(rng, material, split, language, words.NOTES, 20) if has_message else None,
         error=error,
-        fields=tuple(Field(field[language], _values(rng)) for field in fields),
-        rows=tuple(Row(row[language], rng.random() < 0.5 if has_switches else None) for row in rows),
-        tabs=tuple(tab[language] for tab in rng.sample(words.TABS, rng.randint(3, 4)))
+        fields=tuple(Field(field, _value(rng, material, split)) for field in fields),
+        rows=tuple(Row(row, rng.random() < 0.5 if has_switches else None) for row in rows),
+        tabs=tuple(several(words.TABS, rng.randint(3, 4), 3))
         if kind in ("list", "page") and rng.random() < 0.4 else (),
         buttons=some_buttons(rng, material, split, language, count),
     )  # fmt: skip

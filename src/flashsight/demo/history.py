@@ -1,0 +1,56 @@
+"""What it took to train a checkpoint, run after run: training.json beside its weights. Knows no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HISTORY = "training.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """One run: pictures seen, seconds, steps and devices. is_about: the numbers are rounded."""
+
+    pictures: int
+    seconds: float
+    steps: int
+    devices: int
+    is_about: bool = False
+
+
+def read_history(folder: Path) -> list[TrainingRun]:
+    """The runs that a checkpoint's folder tells of; none where it tells nothing."""
+    path = folder / HISTORY
+    if not path.is_file():
+        return []
+    return [TrainingRun(**run) for run in json.loads(path.read_text(encoding="utf-8"))["runs"]]
+
+
+def write_history(folder: Path, runs: Sequence[TrainingRun]) -> None:
+    """Write training.json into a folder."""
+    content = {"runs": [asdict(run) for run in runs]}
+    (folder / HISTORY).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def told(runs: Sequence[TrainingRun]) -> str:
+    """The runs in words: how many pictures, how long, on what."""
+    if not runs:
+        return "How long it was trained is not known."
+    about = "about " if any(run.is_about for run in runs) else ""
+    pictures = (
+        f"{about.capitalize()}{sum(run.pictures for run in runs):,} drawn pictures with six to ten questions each"
+    )
+    spans = [
+        f"{run.seconds / 60:.0f} minutes on {_devices(run.devices)} ({'about ' * run.is_about}{run.steps:,} steps)"
+        for run in runs
+    ]
+    if len(runs) == 1:
+        return f"{pictures}, seen once, in {spans[0]}."
+    return f"{pictures}, seen once, in {len(runs)} runs, each from where the last one ended: {'; '.join(spans)}."
+
+
+def _devices(count: int) -> str:
+    return {1: "one GPU", 2: "two GPUs"}.get(count, f"{count} GPUs")

@@ -1,0 +1,150 @@
+"""Gives drawings and photographs other looks than the few sets have that they come from. Knows no scene.
+
+What is drawn stays what it is; its colours are named anew.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
+
+from flashsight.demo.colour_names import main_colours
+from flashsight.demo.material.opened import Sprite
+
+ROOM = 6  # pixels around a drawing for what is drawn beside its edge
+
+
+def restyled(rng: random.Random, sprite: Sprite) -> Sprite:
+    """The same thing drawn in another way."""
+    if sprite.is_shape:
+        return _made(sprite, rng.choice((_bolder, _thinner, _pixelled))(rng, sprite.picture))
+    if sprite.style == "photo":
+        return _made(sprite, _photographed(rng, sprite.picture))
+    ways: tuple[Callable[[random.Random, Image.Image], Image.Image], ...] = (
+        _grey, _turned_hue, _turned_hue, _outlined, _outlined, _flattened, _pixelled, _sheared, _sticker, _faded,
+    )  # fmt: skip
+    return _made(sprite, rng.choice(ways)(rng, sprite.picture))
+
+
+def _made(sprite: Sprite, picture: Image.Image) -> Sprite:
+    return Sprite(sprite.concept, sprite.style, picture, () if sprite.is_shape else main_colours(picture))
+
+
+def _with_alpha(picture: Image.Image, alpha: Image.Image) -> Image.Image:
+    coloured = picture.convert("RGB")
+    coloured.putalpha(alpha)
+    return coloured
+
+
+def _grey(rng: random.Random, picture: Image.Image) -> Image.Image:
+    return _with_alpha(picture.convert("L"), picture.getchannel("A"))
+
+
+def _turned_hue(rng: random.Random, picture: Image.Image) -> Image.Image:
+    hue, saturation, value = picture.convert("RGB").convert("HSV").split()
+    shift = rng.randint(20, 235)
+    turned = Image.merge("HSV", (hue.point(lambda h: (h + shift) % 256), saturation, value))
+    return _with_alpha(turned, picture.getchannel("A"))
+
+
+def _outlined(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Lines where colours meet and along the edge, on white or on nothing."""
+    wide = ImageOps.expand(picture, ROOM)
+    alpha, white = wide.getchannel("A"), Image.new("RGBA", wide.size, "white")
+    grey = Image.alpha_composite(white, wide).convert("L").filter(ImageFilter.GaussianBlur(0.8))
+    size = rng.choice((3, 3, 5))
+    steps = ImageChops.subtract(grey.filter(ImageFilter.MaxFilter(size)), grey.filter(ImageFilter.MinFilter(size)))
+    rim = ImageChops.subtract(alpha.filter(ImageFilter.MaxFilter(size)), alpha.filter(ImageFilter.MinFilter(size)))
+    strength = ImageChops.lighter(steps.point(lambda v: min(255, max(0, v - 14) * 5)), rim)
+    ink = Image.new("RGB", wide.size, rng.choice(((0, 0, 0), (0, 0, 0), (40, 44, 60), (90, 50, 20), (30, 60, 140))))
+    if rng.random() < 0.5:
+        ink.putalpha(strength)
+        return ink
+    drawn = Image.composite(ink, Image.new("RGB", wide.size, "white"), strength)
+    return _with_alpha(drawn, ImageChops.lighter(alpha, strength))
+
+
+def _flattened(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Few shades of each colour."""
+    smooth = picture.convert("RGB").filter(ImageFilter.MedianFilter(5))
+    return _with_alpha(ImageOps.posterize(smooth, rng.choice((2, 2, 3))), picture.getchannel("A"))
+
+
+def _pixelled(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """As small icons look when they are made larger."""
+    share = rng.uniform(0.25, 0.5)
+    small = (max(16, round(picture.width * share)), max(16, round(picture.height * share)))
+    back = rng.choice((Image.Resampling.NEAREST, Image.Resampling.BILINEAR))
+    return picture.resize(small, Image.Resampling.BOX).resize(picture.size, back)
+
+
+def _sheared(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Seen a little from the side."""
+    lean = rng.uniform(-0.22, 0.22)
+    width = picture.width + round(abs(lean) * picture.height)
+    offset = -lean * picture.height if lean < 0 else 0.0
+    turned = picture.transform(
+        (width, picture.height), Image.Transform.AFFINE, (1, -lean, -offset if lean < 0 else 0.0, 0, 1, 0),
+        Image.Resampling.BILINEAR,
+    )  # fmt: skip
+    box = turned.getbbox()
+    return turned.crop(box) if box else picture
+
+
+def _sticker(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """A white or dark rim around the drawing, now and then with a shadow."""
+    wide = ImageOps.expand(picture, ROOM)
+    grown = wide.getchannel("A").filter(ImageFilter.MaxFilter(rng.choice((5, 7, 9))))
+    rim = Image.new("RGBA", wide.size, rng.choice(("white", "white", (30, 30, 34, 255))))
+    rim.putalpha(grown)
+    if rng.random() < 0.5:
+        shade = Image.new("RGBA", wide.size, (0, 0, 0, 255))
+        shade.putalpha(ImageChops.offset(grown, 3, 3).filter(ImageFilter.GaussianBlur(2)).point(lambda v: v // 2))
+        rim = Image.alpha_composite(shade, rim)
+    return Image.alpha_composite(rim, wide)
+
+
+def _faded(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Paler or stronger colours."""
+    coloured = ImageEnhance.Color(picture.convert("RGB")).enhance(rng.choice((0.35, 0.5, 1.6)))
+    return _with_alpha(ImageEnhance.Brightness(coloured).enhance(rng.uniform(0.8, 1.25)), picture.getchannel("A"))
+
+
+def _bolder(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Thicker lines: what is inked grows."""
+    wide = ImageOps.expand(picture, ROOM // 2)
+    return _with_alpha(
+        wide.convert("RGB").filter(ImageFilter.MinFilter(3)), wide.getchannel("A").filter(ImageFilter.MaxFilter(3))
+    )
+
+
+def _thinner(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Thinner lines, unless nothing would be left of them."""
+    alpha = picture.getchannel("A")
+    thin = alpha.filter(ImageFilter.MinFilter(3))
+    if np.asarray(thin).sum() < 0.4 * np.asarray(alpha).sum():
+        return picture
+    return _with_alpha(picture.convert("RGB"), thin)
+
+
+def _photographed(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """A photograph in other light, turned, and of another distance."""
+    coloured = ImageEnhance.Color(picture.convert("RGB")).enhance(rng.uniform(0.6, 1.4))
+    coloured = ImageEnhance.Brightness(coloured).enhance(rng.uniform(0.7, 1.3))
+    coloured = ImageEnhance.Contrast(coloured).enhance(rng.uniform(0.75, 1.3))
+    lit = _with_alpha(coloured, picture.getchannel("A"))
+    if rng.random() < 0.5:
+        lit = lit.rotate(rng.uniform(-35, 35), Image.Resampling.BILINEAR, expand=True)
+    if rng.random() < 0.25:
+        small = (max(24, lit.width // 3), max(24, lit.height // 3))
+        lit = lit.resize(small, Image.Resampling.BOX).resize(lit.size, Image.Resampling.BILINEAR)
+    if rng.random() < 0.3:
+        side = rng.uniform(0.7, 0.95)
+        width, height = round(lit.width * side), round(lit.height * side)
+        left, top = rng.randint(0, lit.width - width), rng.randint(0, lit.height - height)
+        lit = lit.crop((left, top, left + width, top + height))
+    box = lit.getbbox()
+    return lit.crop(box) if box else picture
