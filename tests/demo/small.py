@@ -12,6 +12,7 @@ from tokenizers import Tokenizer as FastTokenizer
 import flashsight
 from flashsight.demo import recipe
 from flashsight.demo.packing import Packer
+from flashsight.demo.sample import SKILLS as ALL_SKILLS
 from flashsight.demo.sample import Labels, Pair, Sample
 from flashsight.models.glm4v.config import Glm4vConfig, parse_config
 from flashsight.processing.tokenizer import Tokenizer
@@ -28,6 +29,10 @@ def tokenizer() -> Tokenizer:
 
 def packer() -> Packer:
     return Packer(tokenizer(), SKILLS)
+
+
+def packer_of_all_skills() -> Packer:
+    return Packer(tokenizer(), ALL_SKILLS)
 
 
 def config() -> Glm4vConfig:

@@ -11,8 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flashsight.demo.card import model_card
-from flashsight.demo.evaluate import Measure, Tally, bootstrap, count, edit_distance, is_met, table, wilson
+from flashsight.demo.evaluate import (
+    Measure,
+    Tally,
+    bootstrap,
+    brief,
+    count,
+    edit_distance,
+    is_met,
+    overall,
+    table,
+    wilson,
+)
 from flashsight.demo.gallery import EACH, write_gallery
+from flashsight.demo.history import TrainingRun, read_history, write_history
+from flashsight.demo.history import told as history_in_words
 from flashsight.demo.material import Material
 from flashsight.demo.sample import Pair, Sample
 from flashsight.demo.suite import ROWS, Case, draw_suite, failures, measure
@@ -93,11 +106,52 @@ def test_rows_show_each_language_and_the_goal() -> None:
 def test_the_model_card_states_what_was_measured() -> None:
     cases, answers = drawn_cases()
     report = {"rows": measure(cases, answers), "seed": 3, "pictures": 1500, "answers": 6000}
-    card = model_card(report, {"pictures": 1234567, "seconds": 1080.0, "step": 7000}, 34_800_000)
+    runs = [TrainingRun(pictures=1234567, seconds=1080.0, steps=7000, devices=2)]
+    card = model_card(report, runs, 34_800_000)
     assert "34.8 million" in card
     assert "1,234,567 drawn pictures" in card
+    assert "18 minutes on two GPUs (7,000 steps)" in card
     assert "6,000 answers about 1,500 drawn" in card
     assert table(report) in card
+    assert "- card, unseen fonts: price: 66.7 %, short by 28.3 points" in card
+
+
+def test_the_runs_of_a_checkpoint_add_up(tmp_path: Path) -> None:
+    runs = [
+        TrainingRun(pictures=1_500_000, seconds=780, steps=9200, devices=2, is_about=True),
+        TrainingRun(pictures=2_000_000, seconds=1200, steps=12000, devices=1),
+    ]
+    write_history(tmp_path, runs)
+    assert read_history(tmp_path) == runs
+    assert read_history(tmp_path / "nowhere") == []
+    said = history_in_words(runs)
+    assert "About 3,500,000 drawn pictures" in said
+    assert "13 minutes on two GPUs (about 9,200 steps); 20 minutes on one GPU (12,000 steps)" in said
+
+
+def test_the_better_of_two_checkpoints_is_better_over_all_rows() -> None:
+    rows = [
+        {"measure": "cer", "value": 0.1},
+        {"measure": "exact", "value": 0.8},
+        {"measure": "refused", "value": 0.0},
+    ]
+    assert overall(rows) == pytest.approx((0.9 + 0.8 + 1) / 3)
+
+
+def test_figures_in_short_stand_together_by_kind_of_picture() -> None:
+    names = ("Chinese text ≥ 20 px, seen fonts: CER", "card, seen fonts: price", "card: colour", "chart: written value")
+    rows = [{"name": name, "value": 0.25, "measure": "exact"} for name in names]
+    assert brief({"rows": rows}).splitlines()[2:] == [
+        "| Chinese text | ≥ 20 px, seen fonts: CER 25.0 % |",
+        "| card | seen fonts: price 25.0 % · colour 25.0 % |",
+        "| chart | written value 25.0 % |",
+    ]
+
+
+def test_a_picture_counts_once_in_a_row(material: Material) -> None:
+    for case in draw_suite(material, 5, 2):
+        names = [name for names in case.rows for name in names]
+        assert len(names) == len(set(names))
 
 
 def test_the_gallery_shows_the_first_failures_of_a_row(tmp_path: Path) -> None:

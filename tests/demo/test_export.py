@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import AutoTokenizer, Glm4vForConditionalGeneration
 
 from flashsight.core.config import ModelConfig
@@ -22,6 +23,7 @@ from flashsight.models.storage import verify_files
 from tests.demo import small
 
 Compact = tuple[Path, dict[str, torch.Tensor]]
+ROOT = Path(__file__).parents[2]
 HAS_WEIGHTS = (small.NANO / "model.safetensors").is_file()
 
 
@@ -110,15 +112,25 @@ def test_transformers_gives_the_same_tokens_for_an_untrained_checkpoint(compact:
     assert ours(loaded.model, sample, 12) == theirs(tmp_path / "hf", sample, 12)
 
 
+def example(*names: str) -> tuple[np.ndarray, ...]:
+    """Example pictures in one size that needs no further scaling."""
+    opened = [Image.open(ROOT / "examples" / "pictures" / name).convert("RGB") for name in names]
+    return tuple(np.asarray(picture.resize((448, 336), Image.Resampling.BICUBIC)) for picture in opened)
+
+
+ASKED: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (("card_tshirt_zh.png",), ("请描述这张图片的内容", "Return JSON with category, color, material, key_features")),
+    (("dialog_delete_en.png",), ("Which buttons are there?", "标题是什么？")),
+    (("compare_cup_a.png", "compare_cup_b.png"), ("两张图有什么不同？",)),
+)
+
+
 @pytest.mark.skipif(not HAS_WEIGHTS, reason="the built-in weights are not in this tree")
 def test_transformers_gives_the_same_answers_for_the_built_in_checkpoint(tmp_path: Path) -> None:
     export_hf("nano", tmp_path)
     loaded = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="float32"))
-    plain = small.sample(230, "", size=(336, 448))
-    sample = Sample(
-        "test",
-        plain.pictures,
-        plain.labels,
-        (Pair("请描述这张图片的内容", "", "read"), Pair("What is it?", "", "icon")),
-    )
-    assert ours(loaded.model, sample, 40) == theirs(tmp_path, sample, 40)
+    for names, questions in ASKED:
+        sample = Sample("test", example(*names), (), tuple(Pair(question, "", "read") for question in questions))
+        answers = ours(loaded.model, sample, 48)
+        assert answers == theirs(tmp_path, sample, 48)
+        assert all(answers)

@@ -1,7 +1,12 @@
-"""The road of a GPU machine: what `report` carries away is the log, the shards and, if asked for, the scores."""
+"""The road of a GPU machine: what is carried away, what a look says, and which of two checkpoints is kept."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,24 +14,121 @@ import torch
 
 from flashsight.core.errors import CheckpointError
 from flashsight.demo import commands, remote
+from flashsight.demo.export import checkpoint_tensors, write_compact
+from flashsight.demo.history import TrainingRun, read_history, write_history
+from flashsight.demo.legibility import legibility
+from flashsight.demo.material import Material
 from flashsight.demo.optimise import Optimiser
+from flashsight.demo.rate import drawing_rates
+from flashsight.demo.sample import Sample
+from flashsight.demo.scenes import SCENES
 from flashsight.demo.train import ALONE, build
+from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
 from tests.demo import small
 from tests.demo.test_export import documents
 
+PROGRESS = {"step": 7.0, "seconds": 60.0, "pictures": 900.0, "devices": 2.0}
+BEFORE = TrainingRun(pictures=100, seconds=30.0, steps=2, devices=1)
 
-def test_report_carries_shards_and_log_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "NANO", documents(tmp_path / "nano"))
-    run, out = tmp_path / "run", tmp_path / "out"
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of a tiny model that was started from a checkpoint with a history."""
+    nano = documents(tmp_path / "nano")
+    monkeypatch.setattr(commands, "NANO", nano)
+    run = tmp_path / "run"
     run.mkdir()
     objective = build(small.config(), small.CLASSES, 2, 0, torch.device("cpu"))
-    Optimiser(objective, ALONE).save(run / "state.safetensors", {"step": 7.0})
-    (run / remote.LOG).write_text("{}\n")
-    remote.main(["report", str(run), str(tmp_path), str(out), "--answers", "0"])
-    assert sorted(path.name for path in out.iterdir()) == ["log.jsonl", "model.safetensors"]
-    assert commands.num_parameters(tmp_path / "nano") == sum(p.numel() for p in objective.model.parameters())
+    optimiser = Optimiser(objective, ALONE)
+    optimiser.save(run / "state.safetensors", PROGRESS)
+    write_compact(tmp_path / "old", checkpoint_tensors(optimiser.masters, small.config()), nano)
+    write_history(run, [BEFORE])
+    (run / LOG).write_text("{}\n")
+    return run
+
+
+def test_export_carries_weights_history_and_log_away(run: Path, tmp_path: Path) -> None:
+    remote.main(["export", str(run), str(tmp_path / "out")])
+    found = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert found == ["log.jsonl", "model.safetensors", "training.json"]
+    assert read_history(tmp_path / "out") == [
+        BEFORE,
+        TrainingRun(pictures=900, seconds=60.0, steps=7, devices=2),
+    ]
+
+
+def test_evaluate_measures_both_and_names_the_better(
+    run: Path, tmp_path: Path, material: Material, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    against = ["--against", str(tmp_path / "old"), "--answers", "1"]
+    remote.main(["evaluate", str(run), str(material.folder), str(out), *against])
+    assert len(list(out.iterdir())) <= 8
+    with zipfile.ZipFile(out / "evaluation.zip") as bundle:
+        names = set(bundle.namelist())
+        reports = [json.loads(bundle.read(f"{which}/report.json")) for which in ("new", "old")]
+    assert {f"{which}/{name}" for which in ("new", "old") for name in ("table.md", "MODEL_CARD.md")} <= names
+    assert reports[0]["rows"] == reports[1]["rows"]  # the same weights
+    assert capsys.readouterr().out.strip().endswith("better on the whole is the old one: leave it as it is")
+
+
+def test_rates_are_told_for_every_kind_of_picture(material: Material) -> None:
+    table = drawing_rates(material, small.packer_of_all_skills(), 3).splitlines()
+    assert [row.split(" | ")[0].strip("| ") for row in table[2:]] == [*SCENES, "batches of the mix"]
+
+
+def test_lines_are_read_by_kind_and_condition(material: Material) -> None:
+    class Reader:
+        """Reads small letters as capitals and everything else as it stands."""
+
+        def answers(self, samples: Sequence[Sample]) -> dict[tuple[int, int], str]:
+            return {
+                (number, place): pair.answer.upper()
+                for number, sample in enumerate(samples)
+                for place, pair in enumerate(sample.pairs)
+            }
+
+    table = legibility(Reader(), material, 1).splitlines()  # type: ignore[arg-type]
+    cells = {row.split(" | ")[0].strip("| "): row.split(" | ")[1:] for row in table[2:]}
+    assert set(cells["random small letters"]) == {"1.000", "1.000 |"}
+    assert set(cells["numbers"]) == {"0.000", "0.000 |"}
 
 
 def test_a_run_without_a_state_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"state\.safetensors is missing"):
-        remote.main(["report", str(tmp_path), str(tmp_path), str(tmp_path / "out")])
+        remote.main(["export", str(tmp_path), str(tmp_path / "out")])
+
+
+def line(step: int, **changes: object) -> str:
+    said = {
+        "step": step, "seconds": step / 10, "rate": 1e-3, "answer_loss": 1.0, "patch_loss": 0.5,
+        "token_accuracy": 0.9, "by_skill": {"read": 0.9}, "by_patch": {"char": 0.8},
+        "pictures_per_second": 960.0, "waited_share": 0.01, **changes,
+    }  # fmt: skip
+    return json.dumps(said) + "\n"
+
+
+def test_a_look_shows_how_far_a_run_is_and_warns(tmp_path: Path) -> None:
+    (tmp_path / PID).write_text("999999999")
+    (tmp_path / OUTPUT).write_text("RuntimeError: no memory\n")
+    assert "not running" in seen(tmp_path, 0.0)
+    log = tmp_path / LOG
+    log.write_text("".join(line(step) for step in range(50, 1000, 50)))
+    said = seen(tmp_path, log.stat().st_mtime)
+    assert "step 950" in said
+    assert "960 pictures/s" in said
+    assert "RuntimeError: no memory" in said
+    assert "!" not in said
+    log.write_text(log.read_text() + line(2000, waited_share=0.4, token_accuracy=0.4, answer_loss=2.0) + '{"step": 20')
+    warned = seen(tmp_path, log.stat().st_mtime)
+    assert all(words in warned for words in ("40% of the time", "nothing is read", "risen by a third"))
+
+
+def test_a_process_counts_as_running_until_it_ends(tmp_path: Path) -> None:
+    assert not is_alive(tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    (tmp_path / PID).write_text(str(process.pid))
+    assert is_alive(tmp_path)
+    assert "compile for a minute" in seen(tmp_path, 0.0)
+    process.communicate(b"\n")
+    assert not is_alive(tmp_path)

@@ -51,10 +51,17 @@ def served_ids(messages: list[tuple[str, str]], num_pictures: int, tokens: int, 
 
 
 def packed(
-    pairs: list[Pair], monkeypatch: pytest.MonkeyPatch, *, chained: float = 0, thinking: float = 0, first: float = 0
+    pairs: list[Pair],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    chained: float = 0,
+    thinking: float = 0,
+    first: float = 0,
+    system: float = 0,
 ) -> tuple[list[int], np.ndarray, np.ndarray, dict[int, int]]:
     """Ids, positions, groups and targets by place of one row of two pictures of 2 x 3 tokens."""
-    for name, share in (("CHAINED", chained), ("THINKING", thinking), ("QUESTION_FIRST", first)):
+    shares = {"CHAINED": chained, "THINKING": thinking, "QUESTION_FIRST": first, "INSTRUCTED": system}
+    for name, share in shares.items():
         monkeypatch.setattr(f"flashsight.demo.packing.{name}", share)
     row = small.packer().pack([(2, 3), (2, 3)], pairs, 120, random.Random(1))
     return (
@@ -105,6 +112,48 @@ def test_a_thinking_group_learns_to_write_the_empty_tags(monkeypatch: pytest.Mon
     assert ids[: len(served)] == served
     told = small.tokenizer().decode([targets[place] for place in sorted(targets)], keep_special=True)
     assert told == "<think></think>\n颜色不同<|user|>"
+
+
+def test_what_is_copied_from_a_picture_is_spelled_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = 'This is a dialog titled "Delete account".'
+    start = answer.index("Delete")
+    pair = Pair("What is it?", answer, "icon", spelled=((start, start + len("Delete account")),))
+    _, _, _, targets = packed([pair], monkeypatch)
+    pieces = [small.tokenizer().decode([targets[place]], keep_special=True) for place in sorted(targets)]
+    assert "".join(pieces) == answer + "<|user|>"
+    assert "|".join(pieces).count("D|e|l|e|t|e| |a|c|c|o|u|n|t") == 1
+    assert any(len(piece) > 2 for piece in pieces[:5])
+
+
+def test_a_row_holds_as_many_questions_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [Pair(f"第{number}行写了什么？", "红色的苹果" * (1 + number % 3), "icon") for number in range(30)]
+    monkeypatch.setattr("flashsight.demo.packing.CHAINED", 0)
+    monkeypatch.setattr("flashsight.demo.packing.QUESTION_FIRST", 0)
+    row = small.packer().pack([(2, 3)], pairs, 160, random.Random(0))
+    shortest = len(small.packer().prompt([(2, 3)], pairs[0].question)) - len(small.packer().shared([(2, 3)])) + 6
+    assert 160 - (row.groups >= 0).sum() < shortest
+    assert row.groups.max() >= 4
+
+
+def test_a_system_message_may_open_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flashsight.demo.packing.SYSTEM", ("Be brief.",))
+    ids, positions, groups, _ = packed(PAIRS[:1], monkeypatch, system=1)
+    media = Media(content=b"", sha256="", format="png", width=1, height=1)
+    messages = [
+        Message(role="system", parts=(TextPart(text="Be brief."),)),
+        Message(role="user", parts=(*[PicturePart(media=media)] * 2, TextPart(text=PAIRS[0].question))),
+    ]
+    tokenizer, served = small.tokenizer(), []
+    for piece in ChatTemplate(tokenizer).lay_out(messages, thinking=False):
+        if isinstance(piece, PicturePart):
+            served += [tokenizer.id_of("<|image|>")] * 6
+        else:
+            served += [piece] if isinstance(piece, int) else tokenizer.encode(piece)
+    assert ids[: len(served)] == served
+    first = served.index(tokenizer.id_of("<|image|>"))
+    spans = [PictureSpan(start=first, rows=2, columns=3), PictureSpan(start=first + 8, rows=2, columns=3)]
+    places = np.flatnonzero(groups >= 0)
+    assert (positions[:, places] == mrope_positions(len(places), spans)[0]).all()
 
 
 def test_a_question_may_stand_before_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:

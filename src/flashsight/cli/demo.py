@@ -78,10 +78,14 @@ def train(
     workers: Annotated[int, typer.Option(min=1, help="processes that draw pictures")] = 2,
     patches: Annotated[int, typer.Option(min=1024, help="patches of one batch")] = 128 * 1024,
     peak: Annotated[float, typer.Option(min=1e-6, help="highest learning rate")] = 1e-3,
+    decay_share: Annotated[float, typer.Option(min=0.01, max=1.0, help="last share of the time: the rate falls")] = 0.6,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="a checkpoint to go on from, when RUN holds no state")
+    ] = None,
     seed: Annotated[int, typer.Option(help="another one, another run")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, help="stop after so many steps")] = None,
 ) -> None:
-    """Train from scratch, or go on where the run's folder stands. 训练,可中断后继续。
+    """Train from scratch or from a checkpoint, or go on where the run's folder stands. 训练,可中断后继续。
 
     Several GPUs: python -m torch.distributed.run --nproc-per-node 8 -m flashsight demo train RUN --material FOLDER
 
@@ -97,6 +101,8 @@ def train(
         num_workers=workers,
         num_patches=patches,
         peak=peak,
+        decay_share=decay_share,
+        start=weights,
         seed=seed,
         max_steps=steps,
     )

@@ -80,6 +80,11 @@ def make_tokenizer(material: Path, out: Path = NANO) -> int:
     return int(tokenizer.get_vocab_size())
 
 
+def nano_packer() -> Packer:
+    """What lays questions and answers out for nano."""
+    return Packer(Tokenizer(NANO), SKILLS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """What `train_nano` is given: folders, planned seconds, processes that draw, patches of one batch."""
@@ -90,7 +95,7 @@ class Training:
     num_workers: int
     num_patches: int = 128 * 1024
     peak: float = 1e-3
-    decay_share: float = 0.35
+    decay_share: float = 0.6
     start: Path | None = None
     seed: int = 0
     max_steps: int | None = None
@@ -104,7 +109,7 @@ def train_nano(training: Training, report: Report) -> None:
     """
     size = BatchSize(num_patches=training.num_patches)
     material = Material(training.material)
-    packer = Packer(Tokenizer(NANO), SKILLS)
+    packer = nano_packer()
 
     num_done = _steps_done(training.folder)  # a run that goes on draws other pictures
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from flashsight.core.config import ModelConfig
 from flashsight.demo.evaluate import overall, table
 from flashsight.demo.gallery import write_gallery
@@ -23,7 +21,7 @@ from flashsight.demo.material import Material
 from flashsight.demo.packing import Packer
 from flashsight.demo.sample import SKILLS
 from flashsight.demo.suite import Case, draw_suite, failures, measure
-from flashsight.models.loading import load_model
+from flashsight.models.loading import LoadedModel, load_model
 from flashsight.processing.resize import PictureSettings
 from flashsight.processing.tokenizer import Tokenizer
 
@@ -45,6 +43,12 @@ class Evaluated:
         return overall(self.report["rows"])
 
 
+def answerer_for(loaded: LoadedModel) -> Answerer:
+    """What answers with a loaded checkpoint."""
+    tokenizer = Tokenizer(loaded.files)
+    return Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS))
+
+
 class Evaluation:
     """A drawn suite: about `num_answers` answers for every promise, on pictures kept from training."""
 
@@ -62,10 +66,8 @@ class Evaluation:
 
     def of(self, path: str, told: Told) -> Evaluated:
         """Ask a checkpoint everything; `told` hears how far it is."""
-        torch.set_grad_enabled(False)
         loaded = load_model(ModelConfig(path=path))
-        tokenizer = Tokenizer(loaded.files)
-        answerer = Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS))
+        answerer = answerer_for(loaded)
         answers: dict[tuple[int, int], str] = {}
         said = 0.0
         for place, text in answerer.told([case.sample for case in self.cases]):

@@ -24,6 +24,7 @@ from flashsight.models.glm4v.model import Glm4v
 from flashsight.processing.positions import PictureSpan, mrope_positions
 from flashsight.processing.tokenizer import Tokenizer
 
+AT_ONCE = {False: 32, True: 96}  # samples of a batch: on a CPU, on a GPU
 DROPPED_EVERY = 8  # steps: then answers that are over leave the batch
 
 
@@ -36,12 +37,13 @@ class Answerer:
         self._stops = torch.tensor(sorted(tokenizer.stop_ids), device=model.device)
         self._banned = torch.tensor(tokenizer.banned_ids(model.shape.vocab_size), device=model.device, dtype=torch.long)
 
-    def answers(self, samples: Sequence[Sample], *, at_once: int = 32) -> dict[tuple[int, int], str]:
-        """Return the answer to pair p of sample s under (s, p); `at_once` samples of one size share a batch."""
-        return dict(self.told(samples, at_once=at_once))
+    def answers(self, samples: Sequence[Sample]) -> dict[tuple[int, int], str]:
+        """Return the answer to pair p of sample s under (s, p)."""
+        return dict(self.told(samples))
 
-    def told(self, samples: Sequence[Sample], *, at_once: int = 32) -> Iterator[tuple[tuple[int, int], str]]:
-        """Yield the answers batch by batch, each as ((sample, pair), text)."""
+    def told(self, samples: Sequence[Sample]) -> Iterator[tuple[tuple[int, int], str]]:
+        """Yield the answers batch by batch, each as ((sample, pair), text); samples of one size share a batch."""
+        at_once = AT_ONCE[self._model.device.type == "cuda"]
         kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for number, sample in enumerate(samples):
             kinds[len(sample.pictures), *sample.pictures[0].shape[:2]].append(number)

@@ -6,7 +6,7 @@
 An answer copies the picture's words letter by letter: a piece of several letters asks for all of them in one look, and
 what is asked too much is guessed. Every group restarts at the position after the picture, so each reads exactly what a
 server would send. Some groups hold two turns, some ask with thinking on (the model then writes the empty tags itself),
-and some rows hold one question that stands before the picture.
+some rows open with a system message, and some hold one question that stands before the picture.
 """
 
 from __future__ import annotations
@@ -27,6 +27,16 @@ PADDING_GROUP = -1
 CHAINED = 0.12
 THINKING = 0.03
 QUESTION_FIRST = 0.05
+INSTRUCTED = 0.06
+SYSTEM = (
+    "You are a helpful assistant.",
+    "You are a helpful assistant that looks at pictures.",
+    "Answer questions about pictures. State facts only.",
+    "你是一个有用的助手。",
+    "你是看图助手，只陈述图中的事实。",
+    "你是一个视觉语言模型，请准确回答用户的问题。",
+)
+"""What a client says before the user does, in a few of the rows."""
 SHORTEST = 5  # tokens of the shortest question with its answer
 
 
@@ -101,7 +111,7 @@ class Packer:
         one = tokenizer.id_of
         self._chars: dict[str, list[int]] = {}
         self._line = tokenizer.encode("\n")
-        self._start = [one("[gMASK]"), one("<sop>"), one("<|user|>")]
+        self._start, self._system, self._user = [one("[gMASK]"), one("<sop>")], one("<|system|>"), one("<|user|>")
         self._picture = one("<|begin_of_image|>"), one("<|image|>"), one("<|end_of_image|>")
         self._ask = [one("/nothink"), one("<|assistant|>"), *self._line, one("<think>"), one("</think>"), *self._line]
         self._ask_thinking = [one("<|assistant|>"), *self._line]
@@ -116,6 +126,7 @@ class Packer:
     def shared(self, pictures: Sequence[tuple[int, int]]) -> list[int]:
         """The ids that every question about pictures of (rows, columns) tokens begins with."""
         sheet = _Sheet()
+        sheet.tell(self._start, 0)
         self._show(sheet, pictures)
         return sheet.ids
 
@@ -127,7 +138,7 @@ class Packer:
         self, pictures: Sequence[tuple[int, int]], exchanges: Sequence[Exchange], length: int, chance: random.Random
     ) -> Row:
         """Return a row of `length` tokens with as many exchanges as fit; pictures are (rows, columns) in tokens."""
-        sheet = _Sheet()
+        sheet = self._begun(chance)
         if chance.random() < QUESTION_FIRST:
             self._show(sheet, pictures, self._tokenizer.encode("\n" + exchanges[0].question))
             answer = self._answer(exchanges[0])
@@ -135,7 +146,7 @@ class Packer:
                 sheet.tell(self._ask, 0)
                 sheet.answer(answer, 0, self._skills[exchanges[0].skill])
                 return self._finished(sheet, pictures, length, 0)
-            sheet = _Sheet()
+            sheet = self._begun(chance)
         self._show(sheet, pictures)
         num_shared, group = len(sheet.ids), 0
         for exchange in exchanges:
@@ -150,9 +161,17 @@ class Packer:
                 break
         return self._finished(sheet, pictures, length, num_shared)
 
+    def _begun(self, chance: random.Random) -> _Sheet:
+        """A row's first tokens, now and then with a system message."""
+        sheet = _Sheet()
+        sheet.tell(self._start, 0)
+        if chance.random() < INSTRUCTED:
+            sheet.tell([self._system, *self._tokenizer.encode("\n" + chance.choice(SYSTEM))], 0)
+        return sheet
+
     def _show(self, sheet: _Sheet, pictures: Sequence[tuple[int, int]], before: Sequence[int] | None = None) -> None:
         begin, token, end = self._picture
-        sheet.tell([*self._start, *(before or self._line)], 0)
+        sheet.tell([self._user, *(before or self._line)], 0)
         for rows, columns in pictures:
             sheet.tell([begin, *[token] * (rows * columns), end], 0)
 

@@ -1,9 +1,11 @@
 """Training on a GPU machine that has no network and only torch, numpy, pillow, tokenizers and safetensors.
 
+    python -m flashsight.demo.remote rate MATERIAL                                       pictures a second on one core
     python -m flashsight.demo.remote train RUN MATERIAL --seconds 1200 --weights NANO    goes on by itself
     python -m flashsight.demo.remote look RUN                                            how far, how fast, how well
     python -m flashsight.demo.remote export RUN OUT                                      the weights so far
     python -m flashsight.demo.remote evaluate RUN MATERIAL OUT --against NANO            both measured; the better one
+    python -m flashsight.demo.remote read CHECKPOINT MATERIAL                            what is read, and how well
 
 `train` starts one process on each GPU in a session of its own and returns; given again, it goes on where RUN stands.
 OUT holds at most eight files of at most 15 MiB: shards of the weights, training.json, the log, and evaluation.zip with
@@ -24,12 +26,17 @@ from pathlib import Path
 
 import torch
 
+from flashsight.core.config import ModelConfig
 from flashsight.demo.card import model_card
-from flashsight.demo.commands import NANO, Training, export_state, num_parameters, train_nano
+from flashsight.demo.commands import NANO, Training, export_state, nano_packer, num_parameters, train_nano
 from flashsight.demo.evaluate import table
-from flashsight.demo.evaluation import Evaluated, Evaluation
+from flashsight.demo.evaluation import Evaluated, Evaluation, answerer_for
 from flashsight.demo.history import HISTORY, read_history
+from flashsight.demo.legibility import legibility
+from flashsight.demo.material import Material
+from flashsight.demo.rate import drawing_rates
 from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
+from flashsight.models.loading import load_model
 
 STARTED_SECONDS = 20.0  # a run that fails at once has failed by then
 
@@ -56,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
     train.add_argument("--log-steps", type=int, default=50)
     train.add_argument("--here", action="store_true", help="train in this process instead of in sessions of their own")
+    rate = commands.add_parser("rate")
+    rate.set_defaults(do=lambda chosen: _say(drawing_rates(Material(chosen.material), nano_packer(), chosen.count)))
+    rate.add_argument("material", type=Path)
+    rate.add_argument("--count", type=int, default=300, help="pictures of each kind")
     look = commands.add_parser("look")
     look.set_defaults(do=lambda chosen: _say(seen(chosen.run, time.time())))
     look.add_argument("run", type=Path)
@@ -63,6 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     export.set_defaults(do=_export)
     export.add_argument("run", type=Path)
     export.add_argument("out", type=Path)
+    read = commands.add_parser("read")
+    read.set_defaults(do=_read)
+    read.add_argument("checkpoint", help="its folder, or nano")
+    read.add_argument("material", type=Path)
+    read.add_argument("--pictures", type=int, default=6, help="pictures of five lines for each cell of the table")
     evaluate = commands.add_parser("evaluate")
     evaluate.set_defaults(do=_evaluate)
     evaluate.add_argument("run", type=Path)
@@ -154,6 +170,14 @@ def _evaluate(chosen: argparse.Namespace) -> None:
     _say(f"new: {new.overall:.4f} over all\n{table(new.report)}\nold: {old.overall:.4f} over all\n{table(old.report)}")
     better = "the new one: package it" if new.overall > old.overall else "the old one: leave it as it is"
     _say(f"better on the whole is {better}")
+
+
+def _read(chosen: argparse.Namespace) -> None:
+    _say(
+        legibility(
+            answerer_for(load_model(ModelConfig(path=chosen.checkpoint))), Material(chosen.material), chosen.pictures
+        )
+    )
 
 
 def _keep(evaluation: Evaluation, evaluated: Evaluated, checkpoint: Path, folder: Path) -> None:

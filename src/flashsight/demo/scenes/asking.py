@@ -46,6 +46,8 @@ def copied(text: str) -> str:
 
 def unmarked(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     """An answer without its marks, and the [start, end) of what stood between them."""
+    if _OPEN not in text:
+        return text, ()
     parts, spans, length = [], [], 0
     for number, part in enumerate(re.split(f"[{_OPEN}{_CLOSE}]", text)):
         if number % 2 and part:
