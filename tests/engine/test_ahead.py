@@ -40,6 +40,8 @@ class AheadHouse(House):
 
     def advance(self, leaves: int | None = None) -> None:
         """One round; `leaves` goes away while two steps are under way."""
+        if self.flight is not None:
+            self.decoding += self.scheduler.welcome()
         plan, tokens = self.flight or self._run(self.scheduler.plan())
         following = self.scheduler.plan_after(plan)
         self.flight = None if following is None else self._run_behind(following, tokens)
@@ -127,7 +129,7 @@ def test_nothing_is_planned_ahead_while_somebody_reads_or_may_come_in() -> None:
     house.add(*range(1, 50), max_tokens=9, stop_ids=ENDLESS)
     house.add(*range(5, 9), max_tokens=9, stop_ids=ENDLESS)
     house.advance()
-    assert house.flight is None, "a newcomer finds room: he comes in before anything else is launched"
+    assert house.flight is None, "a newcomer found room while a step ran: nothing more is launched before he reads"
     house.advance()
     assert house.flight is None, "his prompt takes a second chunk"
     house.advance()

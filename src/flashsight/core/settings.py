@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
     encode_patches: Annotated[int | None, _Auto, Feeds("engine", "encode_patches")] = Field(
         default=_ENGINE.encode_patches,
-        description="most picture patches encoded between two decode steps; auto: one picture on a CPU, 8192 on a GPU",
+        description="most picture patches encoded between two decode steps; auto: one picture on a CPU, 1296 on a GPU",
     )
     max_sequences: Annotated[int, Feeds("engine", "max_sequences")] = Field(
         default=_ENGINE.max_sequences, description="most sequences decoding at once"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ from flashsight.engine.sequence import Kind, Phase, SequenceId
 from flashsight.engine.sequence import Sequence as TokenSequence
 from flashsight.engine.snapshot import EngineSnapshot
 from flashsight.engine.tiers import PictureTiers
-from flashsight.engine.trace import Lane, Trace
+from flashsight.engine.trace import Trace
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +101,8 @@ class Loop:
             plan = self._scheduler.plan()
             is_busy = not plan.is_empty
             flight = self._begin(plan)
+        else:
+            self._start_decoding(self._scheduler.welcome())
         has_moved = self.line.renew(self._scheduler, self._requests)
         if flight is not None:
             self._flight = self._follow(flight)
@@ -183,6 +184,11 @@ class Loop:
 
     # --- pictures --------------------------------------------------------------------------------------------
 
+    def _start_decoding(self, pictures: Iterable[PictureInput]) -> None:
+        for picture in pictures:
+            salts = self._keeper.salts_of(picture.key)
+            self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
+
     def _decode(self, picture: PictureInput, salts: Collection[Salt]) -> None:
         """Runs on a decoding thread."""
         started_at = self._clock()
@@ -224,14 +230,15 @@ class Loop:
         started_at = self._clock()
         pictures = [encode.picture for encode in encodes]
         try:
-            with self._timing("encode", f"{len(pictures)} pictures"):
-                features = self._runner.encode(pictures, [_pixels(encode) for encode in encodes])
+            features = self._runner.encode(pictures, [_pixels(encode) for encode in encodes])
         except Exception:
             waiting = {s.id: s for picture in pictures for s in self._scheduler.waiting_for(picture.key)}
             self._fault(waiting.values(), "an encoder step")
             for picture in pictures:
                 self._fail_picture(picture.key, EngineFault("a picture could not be encoded; please send it again"))
             return
+        if self.trace is not None:
+            self.trace.ended("encode", f"{len(pictures)} pictures", started_at)
         seconds = self._clock() - started_at
         for sequence_id in {s.id for picture in pictures for s in self._scheduler.waiting_for(picture.key)}:
             self._requests[sequence_id].encode_seconds += seconds
@@ -246,9 +253,7 @@ class Loop:
         if plan.encodes or not plan.chunks:
             self._flush()
             self._flights.pause()
-        for picture in plan.decode_requests:
-            salts = self._keeper.salts_of(picture.key)
-            self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
+        self._start_decoding(plan.decode_requests)
         if plan.is_empty:
             return None
         self._num_steps += 1
@@ -308,9 +313,6 @@ class Loop:
                 self._requests[chunk.sequence.id].prefill_seconds += now - flight.started_at
         self._num_computed += plan.num_tokens
         self._finish_step(flight, sampled, now)
-
-    def _timing(self, lane: Lane, note: str) -> AbstractContextManager[None]:
-        return nullcontext() if self.trace is None else self.trace.timing(lane, note)
 
     def _features_of(self, key: PictureKey) -> Tensor:
         features = self._scheduler.pictures.features(key)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 CPU_KV_TOKENS = 16384
 CPU_PICTURE_TOKENS = 8192
-GPU_ENCODE_PATCHES = 8192
+GPU_ENCODE_PATCHES = 1296
+"""One picture of 512 px keeps a large GPU busy: with a second one in its batch it would only wait longer."""
 GPU_PICTURE_TOKENS = 65536
 GPU_PICTURE_SHARE = 0.1
 """Most of what weights, step and reserve leave that the picture cache takes unasked."""

@@ -32,6 +32,12 @@ class Request:
         self.first_decode_at = min(started_at, self.first_decode_at or started_at)
         self.last_decode_at = max(ended_at, self.last_decode_at or ended_at)
 
+    def fault(self) -> EngineFault:
+        """What its caller is told when the engine fails on it."""
+        return EngineFault(
+            f"the engine failed on this request; it is logged as {self.request_id}, please send it again"
+        )
+
     def stats(self, now: float) -> PromptStats:
         """What the caches gave and where the time went, as the first event tells it."""
         sequence = self.sequence
@@ -48,10 +54,4 @@ class Request:
                 prefill_seconds=self.prefill_seconds,
                 first_token_seconds=now - self.submitted_at,
             ),
-        )
-
-    def fault(self) -> EngineFault:
-        """What its caller is told when the engine is to blame; the log has the rest."""
-        return EngineFault(
-            f"the engine failed on this request; it is logged as {self.request_id}, please send it again"
         )

@@ -15,7 +15,7 @@ from collections.abc import Sequence as Line
 from dataclasses import replace
 
 from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
-from flashsight.core.types import PictureKey
+from flashsight.core.types import PictureInput, PictureKey
 from flashsight.engine.ahead import Following, following
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.drafts import Drafter, may_draft
@@ -34,8 +34,9 @@ class Scheduler:
     """Continuous batching with chunked prefill over paged blocks. One thread calls it.
 
     The round: `plan()`, run it, `picture_encoded` for each of its encodes, `commit(plan, sampled)`. Between two rounds,
-    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. Between `plan` and `commit`, `plan_after` may say
-    what to run behind it: commit both in their order before the next `plan`. `clock` gives seconds that only grow.
+    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. Between `plan` and `commit`, `welcome` and
+    `plan_after` may say what to run behind it: commit both in their order before the next `plan`. `clock` gives seconds
+    that only grow.
     """
 
     def __init__(
@@ -184,11 +185,13 @@ class Scheduler:
             decode_requests=self._feed.decode_requests(reading),
         )
 
+    def welcome(self) -> tuple[PictureInput, ...]:
+        """Let in whoever finds room while a plan runs; return the pictures to decode meanwhile."""
+        self._admit()
+        return self._feed.decode_requests(self._turns.order(self._running))
+
     def plan_after(self, plan: Plan) -> Following | None:
-        """Say what may run behind a plan before its tokens are known; None if those change what runs next."""
-        head = self.queue.head()
-        if head is not None and len(self._running) < self._max_running and self._fits(head):
-            return None
+        """Say what may run behind a plan before its tokens are known; None while somebody here has still to read."""
         return following(plan, self._running, self.pool)
 
     def commit(

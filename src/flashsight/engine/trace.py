@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,10 +35,3 @@ class Trace:
         """Note what ends now."""
         self._wait()
         self.add(lane, note, started_at, self._clock())
-
-    @contextmanager
-    def timing(self, lane: Lane, note: str) -> Iterator[None]:
-        """Time what happens inside."""
-        started_at = self._clock()
-        yield
-        self.ended(lane, note, started_at)

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from flashsight.core.config import Config
-from flashsight.engine.memory import MemoryPlan
+from flashsight.engine.memory import LargestPicture, MemoryPlan
 from flashsight.models.attention.layout import KVCache
 from flashsight.models.kernels.capability import capability_of
 from flashsight.models.loading import LoadedModel
@@ -35,7 +35,7 @@ def takeover_of(config: Config, loaded: LoadedModel, plan: MemoryPlan, cache: KV
         CudaRecorder(loaded.device),
         max_sequences=plan.limits.max_sequences,
         step_tokens=plan.limits.step_tokens,
-        most_patches=plan.limits.encode_patches,
+        most_patches=LargestPicture.of(config.media, loaded.model.shape).num_patches,
         pictures=KernelPictures(),
         graph_bytes=plan.reserve_bytes // 2,
     )
