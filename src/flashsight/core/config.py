@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 LoadFormat = Literal["auto", "dummy"]
 Device = Literal["auto", "cpu", "cuda"]
-Kernels = Literal["auto", "off"]
+Kernels = Literal["auto", "plain", "off"]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 
@@ -48,7 +48,8 @@ class EngineConfig:
     max_sequences: most sequences decoding at once. max_waiting: longest queue; beyond it a request is refused (429).
     picture_host_bytes: encoded pictures kept in host memory; picture_folder: and in files, up to picture_folder_bytes.
     draft_tokens: most tokens guessed ahead from a greedy answer's own text; 0: none.
-    kernels: `off` keeps a GPU on torch's own kernels; `auto` takes ours over where they run.
+    kernels: `off` keeps a GPU on torch's own kernels; `auto` takes ours over where they run; with `plain` none of them
+    starts before the one before it has ended.
     """
 
     block_size: int = 16

@@ -159,7 +159,8 @@ class Settings(BaseSettings):
     )
     kernels: Annotated[Kernels, Feeds("engine", "kernels")] = Field(
         default=_ENGINE.kernels,
-        description="auto: kernels of our own and recorded steps where the GPU has them; off: torch's own only",
+        description="auto: kernels of our own and recorded steps where the GPU has them; plain: the same, each waiting "
+        "for the end of the one before it starts; off: torch's own only",
     )
 
     max_picture_size: Annotated[ByteSize, Feeds("media", "max_bytes")] = Field(

@@ -30,7 +30,7 @@ from flashsight.engine.sequence import Kind, Phase, SequenceId
 from flashsight.engine.sequence import Sequence as TokenSequence
 from flashsight.engine.snapshot import EngineSnapshot
 from flashsight.engine.tiers import PictureTiers
-from flashsight.engine.trace import Trace
+from flashsight.engine.trace import Lane, Trace
 
 _log = logging.getLogger(__name__)
 

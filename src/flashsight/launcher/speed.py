@@ -38,4 +38,5 @@ def takeover_of(config: Config, loaded: LoadedModel, plan: MemoryPlan, cache: KV
         most_patches=LargestPicture.of(config.media, loaded.model.shape).num_patches,
         pictures=KernelPictures(),
         graph_bytes=plan.reserve_bytes // 2,
+        overlaps=capability.overlaps and config.engine.kernels == "auto",
     )

@@ -23,7 +23,7 @@ from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.engine.runner import Runner
 from flashsight.engine.takeover import Takeover
 from flashsight.models.attention.layout import KVCache
-from flashsight.models.attention.paged import PagedBackend
+from flashsight.models.attention.paged import PagedBackend, StepForm
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
@@ -215,3 +215,17 @@ def test_every_form_is_rehearsed_and_captured_on_one_stream_which_is_left_even_i
     with pytest.raises(RuntimeError, match="not while capturing"):
         recorder.record(broken)
     assert cuda.current == "engine's"
+
+
+@pytest.mark.parametrize(("differences", "overlaps"), [([0.01], True), ([0.5, 0.01], False)], ids=["sound", "unsound"])
+def test_overlapping_kernels_that_compute_something_else_run_one_after_the_other(
+    model: Glm4v, monkeypatch: pytest.MonkeyPatch, differences: list[float], overlaps: bool
+) -> None:
+    takeover = Takeover(model, cache_of(model), None, max_sequences=1, step_tokens=8, overlaps=True)
+    monkeypatch.setattr(takeover, "_worst_difference", lambda: differences.pop(0))
+    takeover._try_out(lambda: None)
+    takeover.go_on()
+    assert takeover.backend is not None
+    one, two = (takeover.backend.step_of(StepForm(rows, rows), num_blocks=2) for rows in (1, 2))
+    assert (one.overlaps, two.overlaps) == (overlaps, False)
+    assert differences == []

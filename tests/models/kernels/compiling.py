@@ -20,18 +20,28 @@ INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
+PRODUCTS = [
+    {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False, "BO": 8, "BC": 512, "LINES": 32},
+    {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True, "BO": 4, "BC": 512, "LINES": 16},
+]
+SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}
+"""A head narrower than what matrix units multiply, as small checkpoints have it."""
+OVERLAPPING = 90
+"""The first chip on which a kernel may start before the one before has ended."""
+
 KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     *((paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32}, 4) for n in (4, 16, 64)),
+    (paged._attend_decodes, {**SMALL, "SPLITS": 64, "S": 4, "R": paged.padded(3), "KEYS": 32}, 4),
     *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16, 64)),
     (paged._attend_chunks, {**HEADS, **TILE, "S": 16, "R": 16}, 8),
+    (paged._attend_chunks, {**SMALL, "TOKENS": 32, "KEYS": paged.CHUNK_KEYS, "S": 4, "R": 4}, 8),
     (rotary._rotate_and_write, {"H": 32, "G": 2, "D": 128, "BLOCK": 128}, 1),
     (rotary._rotate_halves, {"ALL": 36, "TURNED": 24, "D": 128, "HEADS": 32, "BLOCK": 128}, 4),
     (rows._norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
     (rows._add_norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
     (rows._add_plain_norm, {"SIZE": 1536, "BLOCK": 2048}, 8),
     (rows._silu_mul, {"SIZE": 13696, "BLOCK": 1024}, 4),
-    (product._product, {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False, "BO": 8, "BC": 512}, 4),
-    (product._product, {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True, "BO": 4, "BC": 512}, 4),
+    *((product._product, fixed, 4) for fixed in PRODUCTS),
 ]
 
 
@@ -54,6 +64,12 @@ def compiled(kernel: Any, fixed: dict[str, Any], num_warps: int, chip: int) -> A
 if __name__ == "__main__":
     for chip in map(int, sys.argv[1:]):
         for kernel, fixed, num_warps in KERNELS:
-            shared = {name: fixed[name] for name in kernel.arg_names if name in fixed}
-            binary = compiled(kernel, shared, num_warps, chip)
-            print(f"sm_{chip} {kernel.fn.__name__} shared {binary.metadata.shared}")
+            ways = [False, True] if "OVERLAP" in kernel.arg_names and chip >= OVERLAPPING else [False]
+            for overlap in ways:
+                shared = {
+                    name: value for name, value in {**fixed, "OVERLAP": overlap}.items() if name in kernel.arg_names
+                }
+                binary = compiled(kernel, shared, num_warps, chip)
+                waits = binary.asm["ptx"].count("griddepcontrol.wait")
+                near = binary.asm["ptx"].count("prefetch.global.L2")
+                print(f"sm_{chip} {kernel.fn.__name__} shared {binary.metadata.shared} waits {waits} near {near}")

@@ -19,7 +19,12 @@ class Attend(Protocol):
 
 @runtime_checkable
 class AttendPacked(Attend, Protocol):
-    """Attention that also turns and stores: where a step's function offers it, the layers run on fused kernels."""
+    """Attention that also turns and stores: where a step's function offers it, the layers run on fused kernels.
+
+    overlaps: each kernel may start while the one before still runs.
+    """
+
+    overlaps: bool
 
     def attend_packed(self, layer: int, qkv_THD: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         """Return o_THD of the fused product [T, H + 2 G, D] not yet turned; rope: cos and signed sin [T, 1, D]."""

@@ -41,8 +41,9 @@ class PagedBackend:
 
     name = "paged"
 
-    def __init__(self, num_heads: int, cache: KVCache) -> None:
-        self._cache = cache
+    def __init__(self, num_heads: int, cache: KVCache, *, overlaps: bool = False) -> None:
+        """overlaps: let the kernels of one decode start before the ones before them have ended; needs sm_90."""
+        self._cache, self._overlaps = cache, overlaps
         self.tile_tokens = chunk_tokens(num_heads, cache.k.shape[3])
         self._staging = Staging(cache.k.device, torch.int32)
 
@@ -62,18 +63,26 @@ class PagedBackend:
 
     def step_of(self, form: StepForm, *, num_blocks: int) -> PagedStep:
         """Return a step with room for num_blocks block ids; it must be filled before it is called."""
-        return PagedStep(self._cache, form, num_blocks, self.tile_tokens, self._staging)
+        return PagedStep(self._cache, form, num_blocks, self.tile_tokens, self._staging, overlaps=self._overlaps)
 
 
 class PagedStep:
     """One step's attention, called once per layer. It may be filled again with another step that fits its form."""
 
     def __init__(
-        self, cache: KVCache, form: StepForm, num_blocks: int, tile_tokens: int, staging: Staging | None = None
+        self,
+        cache: KVCache,
+        form: StepForm,
+        num_blocks: int,
+        tile_tokens: int,
+        staging: Staging,
+        *,
+        overlaps: bool = False,
     ) -> None:
         self.form = form
+        self.overlaps = overlaps and form == StepForm(1, 1)  # only there every kernel is one of ours
         self._cache, self._tile_tokens = cache, tile_tokens
-        self._staging = staging or Staging(cache.k.device, torch.int32)
+        self._staging = staging
         lengths = [form.num_rows, *([form.num_sequences] * 4), form.num_tiles, form.num_tiles, num_blocks]
         starts = [0, *accumulate(-(-length // ALIGNED) * ALIGNED for length in lengths)]
         self._places = [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
@@ -116,10 +125,11 @@ class PagedStep:
     def attend_packed(self, layer: int, qkv_THD: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         """Return o_THD; see AttendPacked."""
         k_BSGD, v_BSGD = self._cache.k[layer], self._cache.v[layer]
-        q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_BSGD.flatten(0, 1), v_BSGD.flatten(0, 1))
+        k_SGD, v_SGD = k_BSGD.flatten(0, 1), v_BSGD.flatten(0, 1)
+        q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_SGD, v_SGD, overlap=self.overlaps)
         if self.form.num_tiles:
             return attend_chunks(q_THD, k_BSGD, v_BSGD, self._tables, self._tiles)
-        return attend_decodes(q_THD, k_BSGD, v_BSGD, self._tables)
+        return attend_decodes(q_THD, k_BSGD, v_BSGD, self._tables, overlap=self.overlaps)
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         """Return o_THD of queries and keys that are turned already: the same kernels, with an angle of zero."""

@@ -28,14 +28,16 @@ def forward_fused(text: Text, hidden_TC: Tensor, positions_3T: Tensor, attend: A
     blocks = [cast(Block, block) for block in text.blocks]
     dtype = text.head.weight.dtype
     scale = FP16_SCALE if dtype is torch.float16 else 1.0
-    normed_TC = norm(hidden_TC, blocks[0].attn_norm.weight, blocks[0].attn_norm.eps, dtype)
+    overlap = attend.overlaps
+    first = blocks[0].attn_norm
+    normed_TC = norm(hidden_TC, first.weight, first.eps, dtype, overlap=overlap)
     for block, following in zip(blocks, [*(block.attn_norm for block in blocks[1:]), text.norm], strict=True):
-        qkv_THD = _product(block.qkv, normed_TC).view(len(hidden_TC), -1, block.head_size)
+        qkv_THD = _product(block.qkv, normed_TC, overlap).view(len(hidden_TC), -1, block.head_size)
         o_TC = attend.attend_packed(block.layer, qkv_THD, rope).flatten(1)
-        update_TC = _product(block.out, o_TC if scale == 1.0 else o_TC * scale)
-        normed_TC = _join(hidden_TC, update_TC, block.attn_post_norm, block.mlp_norm, scale, dtype)
-        update_TC = _product(block.down, _wide(block.gate_up, normed_TC, scale))
-        normed_TC = _join(hidden_TC, update_TC, block.mlp_post_norm, following, scale, dtype)
+        update_TC = _product(block.out, o_TC if scale == 1.0 else o_TC * scale, overlap)
+        normed_TC = _join(hidden_TC, update_TC, (block.attn_post_norm, block.mlp_norm), scale, dtype, overlap)
+        update_TC = _product(block.down, _wide(block.gate_up, normed_TC, scale, overlap), overlap)
+        normed_TC = _join(hidden_TC, update_TC, (block.mlp_post_norm, following), scale, dtype, overlap)
     return normed_TC
 
 
@@ -56,19 +58,25 @@ def encode_fused(vision: Vision, hidden_PC: Tensor, rope: Rope, attend: TurnPict
 
 
 def _join(
-    hidden_TC: Tensor, update_TC: Tensor, post: RMSNorm, following: RMSNorm, scale: float, dtype: torch.dtype
+    hidden_TC: Tensor,
+    update_TC: Tensor,
+    norms: tuple[RMSNorm, RMSNorm],
+    scale: float,
+    dtype: torch.dtype,
+    overlap: bool,
 ) -> Tensor:
+    post, following = norms
     eps = (post.eps * scale * scale, following.eps)
-    return add_norm(hidden_TC, update_TC, (post.weight, following.weight), eps, dtype)
+    return add_norm(hidden_TC, update_TC, (post.weight, following.weight), eps, dtype, overlap=overlap)
 
 
-def _product(linear: Linear, x_TC: Tensor) -> Tensor:
+def _product(linear: Linear, x_TC: Tensor, overlap: bool) -> Tensor:
     if len(x_TC) == 1:
-        return vector_product(x_TC, linear.weight, linear.bias)
+        return vector_product(x_TC, linear.weight, linear.bias, overlap=overlap)
     return F.linear(x_TC, linear.weight, linear.bias)
 
 
-def _wide(gate_up: Linear, normed_TC: Tensor, scale: float) -> Tensor:
+def _wide(gate_up: Linear, normed_TC: Tensor, scale: float, overlap: bool) -> Tensor:
     if len(normed_TC) == 1:
-        return vector_swiglu(normed_TC, gate_up.weight, scale)
+        return vector_swiglu(normed_TC, gate_up.weight, scale, overlap=overlap)
     return silu_mul(F.linear(normed_TC, gate_up.weight), scale)

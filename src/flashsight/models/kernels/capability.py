@@ -9,15 +9,20 @@ import torch
 
 LEAST_CAPABILITY = (8, 0)
 """The oldest GPUs that Triton compiles for. Older ones run on torch's own kernels."""
+OVERLAPPING_CAPABILITY = (9, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """Whether the fused kernels run here. reason: in words, when they do not; chip: such as `sm_90`, or `cpu`."""
+    """Whether the fused kernels run here. reason: in words, when they do not; chip: such as `sm_90`, or `cpu`.
+
+    overlaps: a kernel may start while the one before still runs.
+    """
 
     chip: str
     has_kernels: bool
     reason: str = ""
+    overlaps: bool = False
 
 
 def capability_of(device: torch.device) -> Capability:
@@ -30,4 +35,4 @@ def capability_of(device: torch.device) -> Capability:
         return Capability(chip, has_kernels=False, reason=f"the kernels need sm_80 or newer, this GPU is {chip}")
     if importlib.util.find_spec("triton") is None:
         return Capability(chip, has_kernels=False, reason="triton is not installed (extra `cuda`)")
-    return Capability(chip, has_kernels=True)
+    return Capability(chip, has_kernels=True, overlaps=(major, minor) >= OVERLAPPING_CAPABILITY)

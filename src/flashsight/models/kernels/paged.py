@@ -13,6 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashsight.models.kernels.overlap import begin
+
 LOG2_E = 1.4426950408889634
 DECODE_KEYS = 32
 CHUNK_KEYS = 64
@@ -41,7 +43,7 @@ def num_splits_for(num_rows: int) -> int:
     return 64 if num_rows <= 2 else 16 if num_rows <= 8 else 4
 
 
-def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables) -> Tensor:
+def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables, *, overlap: bool = False) -> Tensor:
     """Return o_NHD of one query a sequence over [0, past] of the paged keys and values [B, S, G, D]."""
     num_rows, num_heads, size = q_NHD.shape
     block_size, num_kv_heads = cache_k.shape[1:3]
@@ -50,6 +52,7 @@ def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tabl
     parts = q_NHD.new_empty(num_rows, num_heads, splits, size, dtype=torch.float32)
     tops = q_NHD.new_empty(num_rows, num_heads, splits, 2, dtype=torch.float32)
     sizes = {"H": num_heads, "G": num_kv_heads, "D": size, "BD": padded(size), "SPLITS": splits}
+    sizes |= {"OVERLAP": overlap, "launch_pdl": overlap}
     _attend_decodes[(num_rows, num_kv_heads, splits)](
         q_NHD, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops, size**-0.5 * LOG2_E,
         S=block_size, R=padded(group), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
@@ -110,8 +113,9 @@ def _fold(q, k_DK, v_KD, is_seen, top, total, acc, scale):
 def _attend_decodes(
     q, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
-    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr,
+    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
+    begin(OVERLAP)
     row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     length, table = tl.load(past + row) + 1, tl.load(tables + row)
     per_split = tl.cdiv(tl.cdiv(length, SPLITS), KEYS) * KEYS
@@ -141,8 +145,10 @@ def _attend_decodes(
 
 @triton.jit
 def _join_splits(
-    parts, tops, o, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr
-):
+    parts, tops, o, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
+    OVERLAP: tl.constexpr,
+):  # fmt: skip
+    begin(OVERLAP)
     row = tl.program_id(0).to(tl.int64) * H + tl.program_id(1)
     splits, places = tl.arange(0, SPLITS), tl.arange(0, BD)
     is_place = places < D

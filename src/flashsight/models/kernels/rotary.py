@@ -6,9 +6,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashsight.models.kernels.overlap import begin
+
 
 def rotate_and_write(
-    qkv_THD: Tensor, rope: tuple[Tensor, Tensor], slots_T: Tensor, k_SGD: Tensor, v_SGD: Tensor
+    qkv_THD: Tensor,
+    rope: tuple[Tensor, Tensor],
+    slots_T: Tensor,
+    k_SGD: Tensor,
+    v_SGD: Tensor,
+    *,
+    overlap: bool = False,
 ) -> Tensor:
     """Return the turned q_THD of qkv [T, H + 2 G, D]; write turned keys and plain values to their slots.
 
@@ -20,15 +28,17 @@ def rotate_and_write(
     q_THD = qkv_THD.new_empty(num_rows, num_heads, size)
     _rotate_and_write[(num_rows, num_all)](
         qkv_THD, *rope, slots_T, q_THD, k_SGD, v_SGD, H=num_heads, G=num_kv_heads, D=size,
-        BLOCK=triton.next_power_of_2(size), num_warps=1,
+        BLOCK=triton.next_power_of_2(size), OVERLAP=overlap, num_warps=1, launch_pdl=overlap,
     )  # fmt: skip
     return q_THD
 
 
 @triton.jit
 def _rotate_and_write(
-    qkv, cos, sin, slots, q, k, v, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr
-):
+    qkv, cos, sin, slots, q, k, v, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr,
+    OVERLAP: tl.constexpr,
+):  # fmt: skip
+    begin(OVERLAP)
     row, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
     places = tl.arange(0, BLOCK)
     is_inside = places < D

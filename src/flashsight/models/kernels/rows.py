@@ -7,15 +7,20 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashsight.models.kernels.overlap import begin
+
 WIDE_BLOCK = 1024
 
 
-def norm(hidden_TC: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+def norm(hidden_TC: Tensor, weight: Tensor, eps: float, dtype: torch.dtype, *, overlap: bool = False) -> Tensor:
     """Return RMSNorm(hidden_TC) * weight in dtype."""
     num_rows, size = hidden_TC.shape
     normed_TC = torch.empty_like(hidden_TC, dtype=dtype)
     block = triton.next_power_of_2(size)
-    _norm[(num_rows,)](hidden_TC, weight, normed_TC, eps, SIZE=size, BLOCK=block, num_warps=_warps(block))
+    _norm[(num_rows,)](
+        hidden_TC, weight, normed_TC, eps, SIZE=size, BLOCK=block, OVERLAP=overlap, num_warps=_warps(block),
+        launch_pdl=overlap,
+    )  # fmt: skip
     return normed_TC
 
 
@@ -25,6 +30,8 @@ def add_norm(
     weights: tuple[Tensor, Tensor],
     eps: tuple[float, float],
     dtype: torch.dtype,
+    *,
+    overlap: bool = False,
 ) -> Tensor:
     """Add RMSNorm(update_TC) to hidden_TC in place; return RMSNorm of that sum in dtype.
 
@@ -34,8 +41,9 @@ def add_norm(
     normed_TC = torch.empty_like(hidden_TC, dtype=dtype)
     block = triton.next_power_of_2(size)
     _add_norm[(num_rows,)](
-        hidden_TC, update_TC, *weights, normed_TC, *eps, SIZE=size, BLOCK=block, num_warps=_warps(block)
-    )
+        hidden_TC, update_TC, *weights, normed_TC, *eps, SIZE=size, BLOCK=block, OVERLAP=overlap,
+        num_warps=_warps(block), launch_pdl=overlap,
+    )  # fmt: skip
     return normed_TC
 
 
@@ -71,7 +79,8 @@ def _normed(x, weight, places, is_inside, eps, SIZE: tl.constexpr):
 
 
 @triton.jit
-def _norm(hidden, weight, normed, eps, SIZE: tl.constexpr, BLOCK: tl.constexpr):
+def _norm(hidden, weight, normed, eps, SIZE: tl.constexpr, BLOCK: tl.constexpr, OVERLAP: tl.constexpr):
+    begin(OVERLAP)
     row = tl.program_id(0).to(tl.int64) * SIZE
     places = tl.arange(0, BLOCK)
     is_inside = places < SIZE
@@ -81,8 +90,10 @@ def _norm(hidden, weight, normed, eps, SIZE: tl.constexpr, BLOCK: tl.constexpr):
 
 @triton.jit
 def _add_norm(
-    hidden, update, post_weight, pre_weight, normed, post_eps, pre_eps, SIZE: tl.constexpr, BLOCK: tl.constexpr
-):
+    hidden, update, post_weight, pre_weight, normed, post_eps, pre_eps, SIZE: tl.constexpr, BLOCK: tl.constexpr,
+    OVERLAP: tl.constexpr,
+):  # fmt: skip
+    begin(OVERLAP)
     row = tl.program_id(0).to(tl.int64) * SIZE
     places = tl.arange(0, BLOCK)
     is_inside = places < SIZE
