@@ -151,6 +151,17 @@ def test_the_usable_copy_rate_is_as_defined(tmp_path: Path) -> None:
     assert (usable.hits, usable.num) == (3, 4)  # a: median 4; b: taken over as it was; d: 4; c was rewritten; e unrated
 
 
+def test_ratings_of_another_run_count_for_none(tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    mine, other = "0" * 16, "f" * 16
+    file.write_text(f"picture,rating,run\na,5,{mine}\na,1,{other}\nb,4,first\nc,2,\n", encoding="utf-8")
+    assert [one.score for one in read_ratings(file, RULES, run=mine)] == [5, 4, 2]
+    assert len(read_ratings(file, RULES)) == 4
+    file.write_text(f"picture,rating,run\na,1,{other}\n", encoding="utf-8")
+    with pytest.raises(TableError, match=r"all ratings .* are of another run"):
+        read_ratings(file, RULES, run=mine)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [("图片,评分\na,6\n", "row 2 .* from 1 to 5"), ("图片,颜色\na,红\n", "neither a column `rating`")],

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import fastexcel
 import pillow_heif
@@ -23,7 +24,7 @@ from flashsight.cli.batch_progress import line, summary
 from flashsight.core.errors import ConfigError
 from flashsight.workbench import whole
 from flashsight.workbench.aigc import write_label
-from flashsight.workbench.device import CpuMeter, resident_bytes
+from flashsight.workbench.device import CpuMeter, DeviceUse, read_device_use, resident_bytes
 from flashsight.workbench.export import write_csv, write_excel
 from flashsight.workbench.progress import Progress
 from flashsight.workbench.ratings import run_id
@@ -176,6 +177,27 @@ def test_on_a_cpu_the_line_tells_what_this_process_uses() -> None:
     held = resident_bytes()
     assert held is not None
     assert 1 << 24 < held < 1 << 36
+
+
+@pytest.mark.parametrize(("visible", "asked"), [("", 0), ("2,0", 2), ("GPU-7f", "GPU-7f"), (None, 0)])
+def test_the_gpu_that_is_told_of_is_the_one_that_this_process_sees(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, asked: int | str
+) -> None:
+    driver = SimpleNamespace(
+        NVMLError=OSError,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetHandleByUUID=lambda name: name,
+        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used=3 << 30, total=24 << 30),
+        nvmlDeviceGetUtilizationRates=lambda handle: SimpleNamespace(gpu=91 if handle == asked else 0),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert read_device_use() == DeviceUse(used_bytes=3 << 30, total_bytes=24 << 30, busy_percent=91)
 
 
 def test_progress_reads_as_one_line() -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from flashsight.workbench.evaluate import Evaluation
     from flashsight.workbench.metrics import Classes
+    from flashsight.workbench.records import Run
+    from flashsight.workbench.rules import Rules
+    from flashsight.workbench.usable import Rating
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="folder that `flashsight batch --out` wrote")]
 Gold = Annotated[Path, typer.Option(metavar="FILE", help="gold table: .xlsx, .csv, .ods … with a picture column")]
@@ -50,15 +53,13 @@ def evaluate(
     from flashsight.workbench.evaluate import columns_of
     from flashsight.workbench.evaluate import evaluate as hold_against
     from flashsight.workbench.gold import read_gold
-    from flashsight.workbench.ratings import read_ratings as read_page_ratings
     from flashsight.workbench.records import open_run
     from flashsight.workbench.rules import read_rules
-    from flashsight.workbench.usable import ratings_of, read_ratings
 
     known = read_rules(rules)
     opened = open_run(run)
     right = read_gold(gold, columns_of(opened.manifest), known, sheet=sheet)
-    said = read_ratings(ratings, known) if ratings is not None else ratings_of(read_page_ratings(opened))
+    said = ratings_for(opened, ratings, known)
     if not opened.is_complete:
         to_stderr().print(f"{run} is not complete: only what has ended so far is judged", style="yellow")
     to_stderr().print(f"judging {opened.manifest.num_cases} answers 正在评测", style="dim")
@@ -72,6 +73,17 @@ def evaluate(
     for drawn in _tables(told):
         console.print(drawn)
         console.print()
+
+
+def ratings_for(run: Run, file: Path | None, rules: Rules) -> list[Rating]:
+    """What people said of a run: in a table, or, without one, on the page."""
+    from flashsight.workbench.ratings import read_ratings as read_page_ratings
+    from flashsight.workbench.ratings import run_id
+    from flashsight.workbench.usable import ratings_of, read_ratings
+
+    if file is None:
+        return ratings_of(read_page_ratings(run))
+    return read_ratings(file, rules, run=run_id(run))
 
 
 def unmatched(told: Evaluation) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flashsight.cli.claims import WordsFile
-from flashsight.cli.evaluate import Gold, RulesFile, Seed, SheetName
+from flashsight.cli.evaluate import Gold, RulesFile, Seed, SheetName, ratings_for
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
 from flashsight.presets import Language
@@ -82,13 +82,11 @@ def _write(
 ) -> None:
     from flashsight.workbench.evaluate import columns_of
     from flashsight.workbench.gold import read_gold
-    from flashsight.workbench.ratings import read_ratings as read_page_ratings
     from flashsight.workbench.records import open_run
     from flashsight.workbench.report import Wishes, make_report
     from flashsight.workbench.report_book import write_book
     from flashsight.workbench.report_page import page_of
     from flashsight.workbench.rules import read_rules
-    from flashsight.workbench.usable import ratings_of, read_ratings
     from flashsight.workbench.whole import write_whole
 
     assert isinstance(wishes, Wishes)
@@ -98,7 +96,7 @@ def _write(
         if not run.is_complete:
             to_stderr().print(f"{run.folder} is not complete: only what has ended is judged 未完成", style="yellow")
     right = read_gold(gold, columns_of(opened[-1].manifest), known, sheet=sheet)
-    said = read_ratings(ratings, known) if ratings is not None else ratings_of(read_page_ratings(opened[-1]))
+    said = ratings_for(opened[-1], ratings, known)
     to_stderr().print("judging 正在评测", style="dim")
     made = make_report(opened, right, known, said, wishes)
     write_whole(out, [page_of(made)])

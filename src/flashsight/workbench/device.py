@@ -17,8 +17,8 @@ class DeviceUse:
     busy_percent: int
 
 
-def read_device_use(index: int = 0) -> DeviceUse | None:
-    """How full and how busy a GPU is; None where there is none that its driver tells of."""
+def read_device_use() -> DeviceUse | None:
+    """How full and how busy this process's GPU is, the first it may see; None where its driver tells of none."""
     import pynvml
 
     try:
@@ -26,7 +26,11 @@ def read_device_use(index: int = 0) -> DeviceUse | None:
     except pynvml.NVMLError:
         return None
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        # The driver counts those too that this process may not see.
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
+        is_name = bool(seen) and not seen.isdecimal()
+        by_name, by_index = pynvml.nvmlDeviceGetHandleByUUID, pynvml.nvmlDeviceGetHandleByIndex
+        handle = by_name(seen) if is_name else by_index(int(seen or 0))
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
         busy = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
         return DeviceUse(used_bytes=int(memory.used), total_bytes=int(memory.total), busy_percent=int(busy))

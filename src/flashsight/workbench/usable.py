@@ -5,6 +5,7 @@ A picture's copy is usable if the median of its ratings is 4 or more, or if a pe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from flashsight.workbench.sheets import TableError, read_sheets
 from flashsight.workbench.statistics import Figure, share
 from flashsight.workbench.words import number_of, value_key
 
-RATING, ACCEPTED, CORRECTED = "rating", "accepted", "corrected_copy"
+RATING, ACCEPTED, CORRECTED, RUN = "rating", "accepted", "corrected_copy", "run"
+_RUN_ID = re.compile(r"[0-9a-f]{16}")
 USABLE_FROM, LOWEST, HIGHEST = 4.0, 1.0, 5.0
 
 
@@ -33,24 +35,32 @@ class Rating:
     corrected: str | None = None
 
 
-def read_ratings(file: Path, rules: Rules, *, sheet: str | None = None) -> list[Rating]:
+def read_ratings(file: Path, rules: Rules, *, sheet: str | None = None, run: str | None = None) -> list[Rating]:
     """Read a table with the picture and a rating 1-5, or whether its copy was accepted and the corrected copy.
 
-    A picture may stand in several rows, one a person. Raises TableError for what is no rating.
+    A picture may stand in several rows, one a person. run: as `ratings.run_id`; rows that name another are left out, as
+    they are about other answers. Raises TableError for what is no rating, and where all of it is another run's.
     """
     chosen, header_at = find_sheet(file, read_sheets(file), rules, sheet)
-    columns = find_columns(file, chosen.rows[header_at], (RATING, ACCEPTED, CORRECTED), rules)
+    columns = find_columns(file, chosen.rows[header_at], (RATING, ACCEPTED, CORRECTED, RUN), rules)
     if RATING not in columns and ACCEPTED not in columns:
         raise TableError(f"{file} has neither a column `rating` (1-5) nor `accepted` (yes or no); add one")
-    ratings = []
+    ratings, num_others = [], 0
     for at, row in enumerate(chosen.rows[header_at + 1 :], chosen.first_row + header_at + 1):
         cells = {name: row[place] for name, place in columns.items()}
         picture = cells[PICTURE]
         if picture is None:
             continue
+        if run is not None and _RUN_ID.fullmatch(named := cells.get(RUN) or "") and named != run:
+            num_others += 1
+            continue
         score = _score(file, at, cells.get(RATING))
         accepted = rules.canonical(ACCEPTED, cells.get(ACCEPTED) or "") == rules.canonical(ACCEPTED, "yes")
         ratings.append(Rating(picture=picture, score=score, is_accepted=accepted, corrected=cells.get(CORRECTED)))
+    if num_others and not ratings:
+        raise TableError(
+            f"all ratings in {file} are of another run; export this one's: flashsight ratings RUN --out FILE"
+        )
     return ratings
 
 
