@@ -260,7 +260,7 @@ def _end(run: Run, *, excel: bool) -> None:
         if excel:
             write_excel(run, run.folder / "results.xlsx")
     except RunError as error:
-        where = f"all answers are saved in {results}; the same command writes what is missing"
+        where = f"All answers are saved in {results}; the same command writes what is missing"
         raise RunError(f"{error.message}. {where}", code=error.code) from None
     outcome = summary(run)
     to_stderr().print(outcome.words)

@@ -43,6 +43,8 @@ section{overflow:visible}
 body{background:#fff;font-size:11pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 main{max-width:none;padding:0}
 .front{break-after:page}
+section:not(.front) table{font-size:9pt}
+svg{max-width:86%;margin:0 auto}
 h2,h3,h2+p,.note:has(+pre){break-after:avoid}
 tr,figure,pre{break-inside:avoid}
 footer{break-before:avoid}
