@@ -101,7 +101,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "savings_how": (
         "每张都由人复核；不全对的图片按人工重做计；文案检查所指的处数与机器成本未计。人工数据由报告人给出，未经测量。",
         "A person checks every picture; one that is not wholly right is done again by hand. What the copy check points "
-        "at and the machine's cost are not counted. The labour figures were stated by whoever made this report, not measured.",
+        "at and the machine's cost are not counted. The labour figures were stated by whoever made this report, not "
+        "measured.",
     ),
     "no_savings": (
         "未给出人工耗时与成本（--hand-seconds、--hourly-cost），故不计算。",
