@@ -294,6 +294,30 @@ def test_weights_to_start_from_are_taken_and_heads_that_know_nothing_leave_them_
     assert not hidden_PC.grad.any()
 
 
+def test_heads_that_learn_alone_teach_the_encoder_nothing() -> None:
+    batch = small.batch_tensors(arrays_of(small.sample(40, "红色的苹果"), small.sample(90, "树")))
+    objective = make_objective()
+    vision = list(objective.model.vision.blocks.parameters())
+    for alone in (True, False):
+        objective.heads_alone = alone
+        objective.zero_grad()
+        loss = objective(batch, patches_of(batch)).loss
+        loss.backward()
+        taught = [parameter.grad.clone() for parameter in vision if parameter.grad is not None]
+        known = objective.heads.heads["char"].weight.grad
+        assert known is not None
+        assert known.any()
+        objective.zero_grad()
+        (objective._answers(batch, objective.read(batch, features(objective, batch)))[0]).backward()
+        by_answers = [parameter.grad for parameter in vision if parameter.grad is not None]
+        same = all(torch.allclose(one, other) for one, other in zip(taught, by_answers, strict=True))
+        assert same == alone
+
+
+def features(objective: Objective, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    return objective.model.vision.merge(objective.patch_features(patches_of(batch), 2, (6, 4)))  # type: ignore[no-any-return]
+
+
 def test_training_goes_on_where_it_was_left(tmp_path: Path) -> None:
     first, _ = run(tmp_path, 3, make_objective())
     fresh = make_objective()

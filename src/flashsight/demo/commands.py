@@ -46,6 +46,7 @@ from flashsight.processing.tokenizer import Tokenizer
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
 STATE = "state.safetensors"
 TOKENIZER_SAMPLES = 3000
+HEADS_ALONE_STEPS = 300  # of a run that goes on from a checkpoint, which has no patch heads
 
 
 def drawn(material: Material, split: Split, seed: str) -> Iterator[Sample]:
@@ -133,6 +134,7 @@ def train_nano(training: Training, report: Report) -> None:
             folder=training.folder,
             schedule=Schedule(seconds=training.seconds, peak=training.peak, decay_share=training.decay_share),
             seed=training.seed,
+            heads_alone_steps=HEADS_ALONE_STEPS if start else 0,
             max_steps=training.max_steps,
             log_steps=training.log_steps,
         )

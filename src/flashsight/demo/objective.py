@@ -52,12 +52,16 @@ class Outcome:
 
 
 class Objective(nn.Module):
-    """The model with its heads, and the loss of one batch."""
+    """The model with its heads, and the loss of one batch.
+
+    heads_alone: the heads learn and send nothing back, as new ones should beside an encoder that already sees.
+    """
 
     def __init__(self, model: Glm4v, heads: PatchHeads, num_skills: int) -> None:
         super().__init__()
         self.model, self.heads = model, heads
         self.num_skills = num_skills
+        self.heads_alone = False
         self.attend_pictures = EqualPictures()
         model.vision.attend = self.attend_pictures
 
@@ -94,6 +98,7 @@ class Objective(nn.Module):
         return (losses * weights).sum() / weights.sum(), counts
 
     def _patches(self, batch: Mapping[str, Tensor], hidden_PC: Tensor) -> tuple[Tensor, Tensor]:
+        hidden_PC = hidden_PC.detach() if self.heads_alone else hidden_PC
         logits = self.heads(hidden_PC.index_select(0, batch["patches"].flatten()))
         labels = batch["labels"].flatten(0, 1).long()
         losses, counts = [], []

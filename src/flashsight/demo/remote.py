@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train.add_argument(
         "--seconds", type=float, required=True, help="planned length of the whole run, over all its parts"
     )
-    train.add_argument("--devices", type=int, default=max(1, torch.cuda.device_count()))
+    train.add_argument("--devices", type=int, help="default: every GPU there is")
     train.add_argument("--workers", type=int, help="drawing processes of each device; default: the cores but two")
     train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
     train.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
@@ -101,7 +101,8 @@ def _train(chosen: argparse.Namespace) -> None:
     if not chosen.here:
         _start(chosen)
         return
-    workers = chosen.workers or max(1, (os.cpu_count() or 2) // chosen.devices - 2)
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # as torch.distributed.run says
+    workers = chosen.workers or max(1, (os.cpu_count() or 2) // beside - 2)
     training = Training(
         material=chosen.material,
         folder=chosen.run,
@@ -125,9 +126,10 @@ def _start(chosen: argparse.Namespace) -> None:
         return
     given = [argument for argument in sys.argv[1:] if argument != "--here"]
     program = ["-m", "flashsight.demo.remote", *given, "--here"]
-    if chosen.devices > 1:
-        program = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={chosen.devices}", *program]
-    environment = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True", "OMP_NUM_THREADS": "1", **os.environ}
+    devices = chosen.devices or torch.cuda.device_count()
+    if devices > 1:
+        program = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}", *program]
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
     with (chosen.run / OUTPUT).open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, *program], stdout=output, stderr=output, start_new_session=True, env=environment

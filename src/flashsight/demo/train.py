@@ -36,11 +36,15 @@ Line = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """A training run. `folder` keeps the state and the log; a run finds what an earlier one left there."""
+    """A training run. `folder` keeps the state and the log; a run finds what an earlier one left there.
+
+    In the first `heads_alone_steps` steps the patch heads teach the encoder nothing.
+    """
 
     folder: Path
     schedule: Schedule
     seed: int = 0
+    heads_alone_steps: int = 0
     log_steps: int = 50
     save_seconds: float = 120.0
     max_steps: int | None = None
@@ -259,6 +263,7 @@ class _Run:
         with torch.no_grad():
             pixels = self.handling.touch(batch["pixels"]) if self.settings.augments else batch["pixels"].float() / 255
             patches_PK = self.handling.patches(pixels).to(dtype)
+        self.objective.heads_alone = self.progress["step"] < self.settings.heads_alone_steps
         outcome = self.objective(batch, patches_PK)
         outcome.loss.backward()
         rate = self.settings.schedule.rate(int(self.progress["step"]), self.progress["seconds"])
