@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flashsight.demo.card import model_card
+from flashsight.demo.card import BRIEF, brief, model_card
 from flashsight.demo.evaluate import (
     Measure,
     Tally,
     bootstrap,
-    brief,
     count,
     edit_distance,
     is_met,
@@ -31,6 +31,7 @@ from flashsight.demo.sample import Pair, Sample
 from flashsight.demo.suite import ROWS, Case, draw_suite, failures, measure
 from tests.demo import small
 
+ROOT = Path(__file__).parents[2]
 TRUE = json.dumps(
     {"category": "food", "color": "red", "material": "not stated", "key_features": ["soft"], "marketing_copy": "Red."}
 )
@@ -138,14 +139,24 @@ def test_the_better_of_two_checkpoints_is_better_over_all_rows() -> None:
     assert overall(rows) == pytest.approx((0.9 + 0.8 + 1) / 3)
 
 
-def test_figures_in_short_stand_together_by_kind_of_picture() -> None:
-    names = ("Chinese text ≥ 20 px, seen fonts: CER", "card, seen fonts: price", "card: colour", "chart: written value")
-    rows = [{"name": name, "value": 0.25, "measure": "exact"} for name in names]
+def test_figures_in_short_come_from_rows_that_there_are() -> None:
+    names = {row.name for row in ROWS}
+    assert {name for shown in BRIEF.values() for name in shown} <= names
+    rows = [{"name": name, "value": 0.25, "measure": "exact"} for name in ("card: colour", "card: material")]
     assert brief({"rows": rows}).splitlines()[2:] == [
-        "| Chinese text | ≥ 20 px, seen fonts: CER 25.0 % |",
-        "| card | seen fonts: price 25.0 % · colour 25.0 % |",
-        "| chart | written value 25.0 % |",
+        "| product cards: price · colour · material · category · all as JSON | 25.0 % · 25.0 % |"
     ]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_figures_of_the_readme_stand_on_the_model_card(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    card = (small.NANO / "MODEL_CARD.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- nano -->\n(.*?)<!-- /nano -->", text, re.DOTALL)
+    assert shown is not None
+    figures = re.findall(r"\d+\.\d+ %|0\.\d{3}", shown[1])
+    assert len(figures) > 15
+    assert [figure for figure in figures if f"| {figure} (" not in card] == []
 
 
 def test_a_picture_counts_once_in_a_row(material: Material) -> None:

@@ -70,10 +70,12 @@ class Memory:
         self._k: list[Tensor | None] = [None] * num_layers
         self._v: list[Tensor | None] = [None] * num_layers
         self._places_BL: Tensor | None = None
+        self._needed = 0
 
     def begin(self, num_kept_B: Tensor, num_new: int) -> None:
         """Say how many tokens of each row are kept, and how many the next call brings, padding among them."""
         self._places_BL = num_kept_B[:, None] + torch.arange(num_new, device=num_kept_B.device)
+        self._needed = int(num_kept_B.max()) + num_new
 
     def choose(self, rows: Tensor) -> None:
         """Go on with these rows only, as often as they are named."""
@@ -92,13 +94,12 @@ class Memory:
 
     def _kept(self, kept: list[Tensor | None], layer: int, new_BLGD: Tensor) -> Tensor:
         """Put the new tokens in their places; return what of the layer is kept, [B, S, G, D]."""
-        assert self._places_BL is not None
-        old, needed = kept[layer], int(self._places_BL.max()) + 1
+        old = kept[layer]
         if old is None:
             kept[layer] = old = new_BLGD
         else:
-            if needed > old.shape[1]:
-                kept[layer] = old = F.pad(old, (0, 0, 0, 0, 0, max(needed - old.shape[1], ROOM)))
+            if self._needed > old.shape[1]:
+                kept[layer] = old = F.pad(old, (0, 0, 0, 0, 0, max(self._needed - old.shape[1], ROOM)))
             old[torch.arange(len(old), device=old.device)[:, None], self._places_BL] = new_BLGD
         return old
 

@@ -8,8 +8,47 @@ from pathlib import Path
 from typing import Any
 
 from flashsight.core.errors import ConfigError
-from flashsight.demo.evaluate import missed, table
+from flashsight.demo.evaluate import figure, missed, table
 from flashsight.demo.history import TrainingRun, told
+
+BRIEF: Mapping[str, tuple[str, ...]] = {
+    "text of 20 px and more, share of wrong characters: Chinese · English": (
+        "Chinese text ≥ 20 px, seen fonts: CER",
+        "English text ≥ 20 px, seen fonts: CER",
+    ),
+    "screens: title · error · primary button · all buttons (F1)": (
+        "UI, seen layouts: title",
+        "UI, seen layouts: error text",
+        "UI, seen layouts: primary button",
+        "UI, seen layouts, unseen fonts: button list F1",
+    ),
+    "the same in a UI kit that training never saw": (
+        "UI, unseen kit in a browser: title",
+        "UI, unseen kit in a browser: error text",
+        "UI, unseen kit in a browser: primary button",
+        "UI, unseen kit in a browser: button list F1",
+    ),
+    "product cards: price · colour · material · category · all as JSON": (
+        "card, unseen fonts: price",
+        "card: colour",
+        "card: material",
+        "card: category, product not named",
+        "card: all attributes",
+    ),
+    "drawings: name in seen styles · in an unseen style · unknown ones refused": (
+        "drawing, seen styles: Chinese name",
+        "drawing, unseen style: Chinese name",
+        "concepts never shown: refused",
+    ),
+    "charts: largest and smallest · written values · values read off the axis": (
+        "chart: largest and smallest",
+        "chart: written value within 5 %",
+        "chart: value read off the axis within 5 %",
+    ),
+    "two pictures: what differs": ("two pictures: what differs",),
+    "nothing to see: said so": ("blank or noise: said so",),
+}
+"""What a README shows: lines of figures, and the rows that they come from."""
 
 TEXT = """\
 # nano
@@ -59,6 +98,17 @@ def model_card(report: Mapping[str, Any], runs: Sequence[TrainingRun], num_param
         table=table(report),
         missed=missed(report["rows"]),
     )
+
+
+def brief(report: Mapping[str, Any]) -> str:
+    """Return the figures that a newcomer asks for as a short Markdown table, as a README shows them."""
+    rows = {row["name"]: row for row in report["rows"]}
+    lines = ["| asked about | measured |", "|---|---|"]
+    for asked, names in BRIEF.items():
+        told = [figure(rows[name]["value"], rows[name]["measure"]) for name in names if name in rows]
+        if told:
+            lines.append(f"| {asked} | {' · '.join(told)} |")
+    return "\n".join(lines) + "\n"
 
 
 def read_report(evaluation: Path) -> dict[str, Any]:

@@ -21,8 +21,7 @@ import flashsight
 from flashsight.core.config import ModelConfig
 from flashsight.core.errors import CheckpointError
 from flashsight.demo.batches import BatchSize, Collator
-from flashsight.demo.card import model_card, read_report
-from flashsight.demo.evaluate import brief
+from flashsight.demo.card import brief, model_card, read_report
 from flashsight.demo.evaluation import Evaluation, Told
 from flashsight.demo.export import checkpoint_tensors, join_shards, write_compact, write_documents
 from flashsight.demo.history import TrainingRun, read_history, write_history

@@ -104,9 +104,9 @@ def table(report: Mapping[str, Any]) -> str:
     lines = ["| measured | answers | result (95 %) | Chinese | English | goal |", "|---" * 6 + "|"]
     for row in report["rows"]:
         shown = [_shown(row[language], row["measure"]) for language in ("zh", "en")]
-        goal = f"{'≤' if row['measure'] in LOWER_IS_BETTER else '≥'} {_figure(row['goal'], row['measure'])}"
+        goal = f"{'≤' if row['measure'] in LOWER_IS_BETTER else '≥'} {figure(row['goal'], row['measure'])}"
         mark = "✓" if is_met(row) else "✗"
-        value, low, high = (_figure(row[name], row["measure"]) for name in ("value", "low", "high"))
+        value, low, high = (figure(row[name], row["measure"]) for name in ("value", "low", "high"))
         lines.append(f"| {row['name']} | {row['num']} | {value} ({low}–{high}) | {' | '.join(shown)} | {goal} {mark} |")
     return "\n".join(lines) + "\n"
 
@@ -117,20 +117,10 @@ def overall(rows: Sequence[Mapping[str, Any]]) -> float:
     return sum(got) / len(got)
 
 
-def brief(report: Mapping[str, Any]) -> str:
-    """Return the figures of a report's rows without their intervals, a line for each kind of picture."""
-    kinds: dict[str, list[str]] = {}
-    for row in report["rows"]:
-        kind, _, rest = re.split(r"(: |, | (?=≥|16))", row["name"], maxsplit=1)
-        kinds.setdefault(kind, []).append(f"{rest} {_figure(row['value'], row['measure'])}")
-    lines = [f"| {kind} | {' · '.join(figures)} |" for kind, figures in kinds.items()]
-    return "\n".join(["| picture | measured |", "|---|---|", *lines]) + "\n"
-
-
 def missed(rows: Sequence[Mapping[str, Any]]) -> str:
     """The goals that were not reached as a Markdown list, each with by how much."""
     lines = [
-        f"- {row['name']}: {_figure(row['value'], row['measure'])}, short by "
+        f"- {row['name']}: {figure(row['value'], row['measure'])}, short by "
         + _short_by(abs(row["value"] - row["goal"]), row["measure"])
         for row in rows
         if not is_met(row)
@@ -147,12 +137,13 @@ def is_met(row: Mapping[str, Any]) -> bool:
     return bool(row["value"] <= row["goal"] if row["measure"] in LOWER_IS_BETTER else row["value"] >= row["goal"])
 
 
-def _figure(value: float, measure: str) -> str:
+def figure(value: float, measure: str) -> str:
+    """A row's figure as tables show it: a rate with three decimals, a share in percent."""
     return f"{value:.3f}" if measure in RATIOS else f"{100 * value:.1f} %"
 
 
 def _shown(rate: Mapping[str, Any], measure: str) -> str:
-    return _figure(rate["value"], measure) if rate["num"] else "–"
+    return figure(rate["value"], measure) if rate["num"] else "–"
 
 
 def edit_distance(one: str, other: str) -> int:
