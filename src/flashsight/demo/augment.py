@@ -1,4 +1,4 @@
-"""Makes drawn pictures look handled: rescaled, blurred, tinted, grainy, saved as JPEG. Then cuts them into patches.
+"""Makes drawn pictures look handled: rescaled, blurred, bolder, tinted, grainy, saved as JPEG. Then cuts them up.
 
 Works on a whole batch on its device. Moves nothing by more than a pixel, so patch labels stay true. Knows no label.
 """
@@ -62,6 +62,10 @@ class Handling:
         pictures = self._rescaled(pixels_NHWC.permute(0, 3, 1, 2).float() / 255)
         some = self._some(pictures, 0.35)
         some += self._strength(some, -0.6, 0.9) * (self._blurred(some) - some)
+        some = self._some(pictures, 0.15)
+        some += self._strength(some, 0.1, 0.5) * (F.max_pool2d(some, 3, 1, 1) - some)  # thinner strokes on light ground
+        some = self._some(pictures, 0.15)
+        some -= self._strength(some, 0.1, 0.5) * (some + F.max_pool2d(-some, 3, 1, 1))  # bolder ones
         some = self._some(pictures, 0.5)
         middle = some.mean(dim=(1, 2, 3), keepdim=True)
         contrast, light = self._strength(some, -0.25, 0.15), self._strength(some, -0.08, 0.08)

@@ -57,8 +57,8 @@ class Sprite:
 class Font:
     """A typeface: opened at each size once, with the advance of each character."""
 
-    def __init__(self, path: Path, missing: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, missing: str, share: float = 1.0) -> None:
+        self.path, self.share = path, share
         self._faces: dict[int, ImageFont.FreeTypeFont] = {}
         self._advances: dict[tuple[int, str], float] = {}
         self.name = path.stem
@@ -97,7 +97,8 @@ class Material:
         self._terms = tuple(Term(zh, en) for zh, en in texts["strings"])
         self._fonts: dict[tuple[str, str], list[Font]] = defaultdict(list)
         for font in fonts:
-            self._fonts[font["script"], font["split"]].append(Font(folder / "fonts" / font["file"], font["missing"]))
+            opened = Font(folder / "fonts" / font["file"], font["missing"], font.get("share", 1.0))
+            self._fonts[font["script"], font["split"]].append(opened)
         self._entries: list[tuple[str, str, str, int, int]] = [(*entry,) for entry in index]
         self._sprites: dict[int, Sprite] = {}
         self._by_concept: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -152,7 +153,8 @@ class Material:
 
     def font_pair(self, rng: random.Random, split: Split) -> tuple[Font, Font]:
         """A Chinese font, and the font for ASCII beside it: often the same one."""
-        chinese = rng.choice(self.fonts("zh", split))
+        fonts = self.fonts("zh", split)
+        chinese = rng.choices(fonts, [font.share for font in fonts])[0]
         return chinese, chinese if rng.random() < 0.4 else rng.choice(self.fonts("latin", split))
 
     def _sprite(self, number: int) -> Sprite:

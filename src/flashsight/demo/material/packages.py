@@ -31,6 +31,8 @@ NPM: tuple[str, ...] = (
     "vant@4.10.2",
     "bulma@1.0.4",
     "weui@2.6.26",
+    "@expo-google-fonts/zcool-kuaile@0.4.2",
+    "@expo-google-fonts/zcool-qingke-huangyou@0.4.1",
 )
 DEBIAN: tuple[str, ...] = (
     "fonts-noto-cjk",
@@ -39,6 +41,7 @@ DEBIAN: tuple[str, ...] = (
     "fonts-arphic-gbsn00lp",
     "fonts-arphic-gkai00mp",
     "fonts-lxgw-wenkai",
+    "fonts-smiley-sans",
     "fonts-lato",
     "fonts-open-sans",
     "fonts-roboto-unhinted",

@@ -18,6 +18,9 @@ FONTS: tuple[tuple[str, int, str, str], ...] = (
     ("wqy-microhei.ttc", 0, "zh", "train"),
     ("gbsn00lp.ttf", 0, "zh", "train"),
     ("gkai00mp.ttf", 0, "zh", "train"),
+    ("SmileySans-Oblique.ttf", 0, "zh", "train"),
+    ("ZCOOLKuaiLe_400Regular.ttf", 0, "zh", "train"),
+    ("ZCOOLQingKeHuangYou_400Regular.ttf", 0, "zh", "train"),
     ("wqy-zenhei.ttc", 0, "zh", "valid"),
     ("LXGWWenKai-Regular.ttf", 0, "zh", "valid"),
     *((f"{name}.ttf", 0, "latin", "train") for name in (
@@ -35,6 +38,9 @@ FONTS: tuple[tuple[str, int, str, str], ...] = (
     *((f"{name}.ttf", 0, "latin", "valid") for name in ("OpenSans-Regular", "OpenSans-Bold", "Vollkorn-Bold")),
     *((f"{name}.otf", 0, "latin", "valid") for name in ("Cantarell-Regular", "P052-Bold")),
 )  # fmt: skip
+
+SHARES = {"SmileySans-Oblique": 0.5, "ZCOOLKuaiLe_400Regular": 0.4, "ZCOOLQingKeHuangYou_400Regular": 0.4}
+"""How often fonts for headlines are taken beside the others, which count 1."""
 
 LATIN = "".join(map(chr, range(32, 127))) + "¥€£°×±·•–—‘’“”…"
 
@@ -69,7 +75,8 @@ def _cut(path: Path, face: int, characters: str, target: Path) -> str:
 
 def cut_fonts(unpacked: Path, folder: Path, characters: str) -> list[str]:
     """Write fonts/ and fonts.json into `folder`; return the names of fonts that the packages no longer hold."""
-    found = {path.name: path for path in sorted(unpacked.glob("*/usr/share/fonts/**/*.[ot]t[fc]"))}
+    places = ("*/usr/share/fonts/**/*.[ot]t[fc]", "*/package/*/*.ttf")
+    found = {path.name: path for place in places for path in sorted(unpacked.glob(place))}
     target = folder / "fonts"
     target.mkdir(exist_ok=True)
     index: list[dict[str, Any]] = []
@@ -79,6 +86,7 @@ def cut_fonts(unpacked: Path, folder: Path, characters: str) -> list[str]:
         file = f"{Path(name).stem}.{'otf' if 'CJK' in name else name[-3:].replace('ttc', 'ttf')}"
         wanted = characters if script == "zh" else LATIN
         missing = "".join(sorted(set(wanted) - set(_cut(found[name], face, wanted, target / file))))
-        index.append({"file": file, "script": script, "split": split, "missing": missing})
+        share = SHARES.get(Path(name).stem, 1.0)
+        index.append({"file": file, "script": script, "split": split, "missing": missing, "share": share})
     (folder / "fonts.json").write_text(json.dumps(index, ensure_ascii=False, indent=0), encoding="utf-8")
     return [name for name, *_ in FONTS if name not in found]
