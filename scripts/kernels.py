@@ -1,6 +1,6 @@
 """Times each GPU kernel at the dimensions of GLM-4.6V-Flash and prints what it reaches of the device's own ceilings.
 
-    python3 scripts/kernels.py [products | rows | attention | pictures | steps] ...
+    python3 scripts/kernels.py [products | rows | attention | pictures | steps | profile] ...
 
 Random data, rotated among buffers larger than the L2; the median of CUDA events. Needs a GPU and triton.
 """
@@ -22,16 +22,25 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from flashsight.core.config import ModelConfig
 from flashsight.core.types import Grid
 from flashsight.engine.graphs import CudaRecorder, StepGraphs
+from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.models.attention.layout import KVCache, Span, StepLayout
 from flashsight.models.attention.paged import PagedBackend
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaPictures
 from flashsight.models.glm4v.model import Glm4v
-from flashsight.models.kernels import product, rows
+from flashsight.models.kernels import product, rotary, rows
 from flashsight.models.loading import load_model
 
 DEVICE, DTYPE = torch.device("cuda", 0), torch.bfloat16
-MATRICES = {"qkv": (4608, 4096), "out": (4096, 4096), "gate_up": (27392, 4096), "down": (4096, 13696)}
+MATRICES = {
+    "qkv": (4608, 4096),
+    "out": (4096, 4096),
+    "gate_up": (27392, 4096),
+    "down": (4096, 13696),
+    "head": (151552, 4096),
+}
+FORMS = ((4, 512, 2), (4, 1024, 4), (8, 512, 4), (8, 1024, 4), (16, 512, 4), (16, 512, 8))
+"""Outputs, inputs and warps of a program of the product of one row."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
 """(sequences, tokens before, new tokens of each)."""
@@ -43,7 +52,7 @@ def some(*shape: int) -> Tensor:
 
 
 def milliseconds(run: Callable[[], object]) -> float:
-    return float(triton.testing.do_bench(run, warmup=50, rep=200, return_mode="median"))
+    return float(triton.testing.do_bench(run, warmup=25, rep=100, return_mode="median"))
 
 
 def line(name: str, ms: float, *, num_bytes: float = 0, flops: float = 0) -> None:
@@ -73,15 +82,18 @@ def products() -> None:
             x = some(num_rows, inputs)
             line(f"{name} torch, {num_rows} rows", milliseconds(lambda: F.linear(x, weight())), num_bytes=num_bytes)
         x = some(1, inputs)
-        for product.OUTPUTS in (4, 8, 16):
-            for product.INPUTS in (256, 512, 1024):
-                for product.WARPS in (2, 4, 8):
-                    form = f"outputs {product.OUTPUTS} inputs {product.INPUTS} warps {product.WARPS}"
-                    ms = milliseconds(lambda: product.vector_product(x, weight(), None))
-                    line(f"{name} ours, {form}", ms, num_bytes=num_bytes)
-                    if name == "gate_up":
-                        ms = milliseconds(lambda: product.vector_swiglu(x, weight(), 1.0))
-                        line(f"{name} ours with swiglu, {form}", ms, num_bytes=num_bytes)
+        for product.OUTPUTS, product.INPUTS, product.WARPS in FORMS:
+            form = f"outputs {product.OUTPUTS} inputs {product.INPUTS} warps {product.WARPS}"
+            ms = milliseconds(lambda: product.vector_product(x, weight(), None))
+            line(f"{name} ours, {form}", ms, num_bytes=num_bytes)
+            if name == "gate_up":
+                ms = milliseconds(lambda: product.vector_swiglu(x, weight(), 1.0))
+                line(f"{name} ours with swiglu, {form}", ms, num_bytes=num_bytes)
+        for num_rows in (384, 1440):
+            if name != "head":
+                x = some(num_rows, inputs)
+                ms = milliseconds(lambda: F.linear(x, weight()))
+                line(f"{name} torch, {num_rows} rows", ms, flops=2.0 * num_rows * outputs * inputs)
 
 
 def row_kernels() -> None:
@@ -92,6 +104,10 @@ def row_kernels() -> None:
         gate_up = some(num_rows, 27392)
         ms = milliseconds(lambda: rows.silu_mul(gate_up, 1.0))
         line(f"silu_mul, {num_rows} rows", ms, num_bytes=1.5 * gate_up.nbytes)
+        qkv, slots = some(num_rows, HEADS + 2 * KV_HEADS, HEAD_SIZE), torch.arange(num_rows, device=DEVICE).int()
+        cos, (k, v) = torch.ones(num_rows, 1, HEAD_SIZE, device=DEVICE), some(2, num_rows, KV_HEADS, HEAD_SIZE)
+        ms = milliseconds(lambda: rotary.rotate_and_write(qkv, (cos, cos), slots, k, v))
+        line(f"rotate_and_write, {num_rows} rows", ms, num_bytes=2 * qkv.nbytes)
 
 
 def attention() -> None:
@@ -135,31 +151,43 @@ def pictures() -> None:
                 line(f"pictures {sizes}, {kind.name}", ms, flops=flops)
 
 
-def steps() -> None:
-    """Whole steps of the model with random weights: eager and recorded, and the encoder both ways."""
-    model: Glm4v = load_model(ModelConfig(path="glm-4.6v-flash", load_format="dummy", dtype="bfloat16")).model
+def recorded(model: Glm4v, *, overlaps: bool, max_sequences: int = 64, step_tokens: int = 2048) -> StepGraphs:
     shape = model.shape
     cache = KVCache.allocate(
         num_layers=shape.num_layers, num_blocks=8192, block_size=BLOCK_SIZE, num_kv_heads=KV_HEADS,
         head_size=HEAD_SIZE, dtype=DTYPE, device=DEVICE,
     )  # fmt: skip
-    backend = PagedBackend(shape.num_heads, cache)
+    backend = PagedBackend(shape.num_heads, cache, overlaps=overlaps)
     graphs = StepGraphs(
-        model, backend, CudaRecorder(DEVICE), max_sequences=64, step_tokens=2048, num_blocks=cache.k.shape[1]
+        model, backend, CudaRecorder(DEVICE), max_sequences=max_sequences, step_tokens=step_tokens, num_blocks=8192
     )
     before = torch.cuda.mem_get_info()[0]
     while graphs.has_more:
         graphs.record_next()
     print(f"{graphs.num_recorded} steps recorded in {(before - torch.cuda.mem_get_info()[0]) >> 20} MiB", flush=True)
+    return graphs
+
+
+def layout_of(num: int, past: int, new: int) -> StepLayout:
+    per = -(-(past + new) // BLOCK_SIZE)
+    return StepLayout(tuple(Span(i * new, new, past, range(i * per, (i + 1) * per)) for i in range(num)))
+
+
+def steps() -> None:
+    """Whole steps of the model with random weights: eager and recorded, and the encoder in every way."""
+    model: Glm4v = load_model(ModelConfig(path="glm-4.6v-flash", load_format="dummy", dtype="bfloat16")).model
+    for overlaps in (True, False):
+        line_of_decode(recorded(model, overlaps=overlaps, max_sequences=1, step_tokens=8), overlaps=overlaps)
+    graphs = recorded(model, overlaps=True)
     with torch.inference_mode():
         for num, past, new in STEPS + LONG_STEPS[:1]:
-            per = -(-(past + new) // BLOCK_SIZE)
-            layout = StepLayout(tuple(Span(i * new, new, past, range(i * per, (i + 1) * per)) for i in range(num)))
-            ids = torch.randint(0, shape.vocab_size, (num * new,), device=DEVICE)
+            layout = layout_of(num, past, new)
+            ids = torch.randint(0, model.shape.vocab_size, (num * new,), device=DEVICE)
             positions = torch.arange(num * new, device=DEVICE).expand(3, -1).contiguous()
+            backend = graphs._backend
 
             def eager() -> Tensor:
-                hidden = model.forward(model.embed(ids), positions, backend.begin(layout, cache))
+                hidden = model.forward(model.embed(ids), positions, backend.begin(layout, backend._cache))
                 return model.logits(hidden[-num:])
 
             floor = {"num_bytes": 17.56e9} if new == 1 else {"flops": 17.6e9 * num * new}
@@ -168,16 +196,72 @@ def steps() -> None:
             if found is not None:
                 found.attend.fill(layout)
                 line(f"step of {num} x {new} after {past}, recorded", milliseconds(found.replay), **floor)
-        for side in (36, 74):
-            patches, grid = some(side * side, 588), Grid(t=1, h=side, w=side)
-            for name, attend in (("reference", SdpaPictures()), ("kernels", KernelPictures())):
-                ms = milliseconds(lambda: model.encode(patches, [grid], attend))
-                line(
-                    f"encoder of {side * side} patches, {name}", ms, flops=1.36e9 * side * side + 24 * 6144.0 * side**4
-                )
+        encoders(model)
 
 
-PARTS = {"products": products, "rows": row_kernels, "attention": attention, "pictures": pictures, "steps": steps}
+@torch.inference_mode()
+def line_of_decode(graphs: StepGraphs, *, overlaps: bool) -> None:
+    layout = layout_of(1, 448, 1)
+    found = graphs.find(layout)
+    assert found is not None
+    found.attend.fill(layout)
+    name = "each starting before the last has ended" if overlaps else "one after the other"
+    line(f"decode, kernels {name}", milliseconds(found.replay), num_bytes=17.56e9)
+
+
+def encoders(model: Glm4v) -> None:
+    ways = {"reference": SdpaPictures(), "packed": KernelPictures(), "one size": KernelPictures(is_recorded=True)}
+    for side in (36, 74):
+        patches, grid = some(side * side, 588), Grid(t=1, h=side, w=side)
+        flops = 1.36e9 * side * side + 24 * 6144.0 * side**4
+        for name, attend in ways.items():
+            ms = milliseconds(lambda: model.encode(patches, [grid], attend))
+            line(f"encoder of {side * side} patches, {name}", ms, flops=flops)
+        graphs = PictureGraphs(model, CudaRecorder(DEVICE), ways["one size"], most_patches=6000)
+        while graphs.has_more:
+            graphs.record_next()
+        line(
+            f"encoder of {side * side} patches, recorded",
+            milliseconds(lambda: graphs.encode(patches, grid)),
+            flops=flops,
+        )
+
+
+def profile() -> None:
+    """Where the device's time goes in decodes of 1, 8 and 32 sequences, and between their kernels."""
+    model: Glm4v = load_model(ModelConfig(path="glm-4.6v-flash", load_format="dummy", dtype="bfloat16")).model
+    graphs = recorded(model, overlaps=False, max_sequences=32, step_tokens=8)
+    for num in (1, 8, 32):
+        profile_decode(graphs, num)
+
+
+@torch.inference_mode()
+def profile_decode(graphs: StepGraphs, num: int) -> None:
+    layout = layout_of(num, 448, 1)
+    found = graphs.find(layout)
+    assert found is not None
+    found.attend.fill(layout)
+    found.replay()
+    torch.cuda.synchronize()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        for _ in range(10):
+            found.replay()
+        torch.cuda.synchronize()
+    kernels = [row for row in profiler.key_averages() if row.device_time_total]
+    total = sum(row.device_time_total for row in kernels) / 10
+    print(f"decode of {num}: {total:.0f} us in kernels of {milliseconds(found.replay) * 1e3:.0f} us", flush=True)
+    for row in sorted(kernels, key=lambda row: -row.device_time_total)[:12]:
+        print(f"  {row.device_time_total / 10:9.0f} us in {row.count / 10:5.0f} of {row.key[:70]}", flush=True)
+
+
+PARTS = {
+    "products": products,
+    "rows": row_kernels,
+    "attention": attention,
+    "pictures": pictures,
+    "steps": steps,
+    "profile": profile,
+}
 
 if __name__ == "__main__":
     torch.manual_seed(0)

@@ -6,7 +6,9 @@ Starts the product's own `serve` as a child on a free port and speaks HTTP to it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import signal
 import socket
 import subprocess
 import sys
@@ -122,6 +124,7 @@ async def started_service(arguments: Sequence[str], *, log_file: Path | None = N
     with tempfile.TemporaryFile() if log_file is None else log_file.open("ab+") as log:
         start = time.perf_counter()
         child = await asyncio.to_thread(_start, command, log)
+        _end_with(asyncio.current_task())
         try:
             url = f"http://127.0.0.1:{port}"
             await _wait_until_ready(child, url, log)
@@ -129,6 +132,13 @@ async def started_service(arguments: Sequence[str], *, log_file: Path | None = N
         finally:
             child.terminate()
             await asyncio.to_thread(child.wait)
+
+
+def _end_with(task: asyncio.Task[object] | None) -> None:
+    """Let SIGTERM cancel the task, so that its child goes with it; only a main thread can be told."""
+    if task is not None:
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -169,6 +170,8 @@ class _Loader:
             "dtype": str(parts.loaded.dtype).removeprefix("torch."),
             **({"fetches": "http, https"} if self._config.media.allow_fetch else {}),
         }
+        # What was built stays: the collector need not walk through all of it again and again while answers wait.
+        gc.freeze()
         self._readiness.open(
             Serving(
                 chat=chat,
