@@ -19,8 +19,8 @@ bench() { "$python" -m flashsight bench "$@"; }
 run() {
     case $1 in
     tests)
-        "$python" -m pytest -p no:cacheprovider -x tests/models/kernels/test_rows.py tests/models/kernels/test_paged.py \
-            tests/models/kernels/test_fused.py tests/engine/fast tests/models/test_gpu.py tests/engine/test_gpu.py
+        "$python" -m pytest -p no:cacheprovider -n 6 --maxfail 8 \
+            tests/models/kernels/test_{rows,paged,fused}.py tests/engine/fast tests/models/test_gpu.py tests/engine/test_gpu.py
         ;;
     kernels) "$python" scripts/kernels.py steps products attention pictures rows ;;
     first | second) bench gpu "${settings[@]}" --json "$out/$1.json" --log "$out/serve.log" ;;

@@ -160,6 +160,7 @@ def _takeover(model: Glm4v, cache: KVCache, limits: Limits) -> Takeover:
     from flashsight.engine.graphs import CudaRecorder
     from flashsight.engine.takeover import Takeover
     from flashsight.models.attention.pictures import KernelPictures
+    from flashsight.models.kernels.capability import capability_of
 
     return Takeover(
         model,
@@ -169,6 +170,7 @@ def _takeover(model: Glm4v, cache: KVCache, limits: Limits) -> Takeover:
         step_tokens=limits.step_tokens,
         most_patches=limits.encode_patches,
         pictures=KernelPictures(),
+        overlaps=capability_of(model.device).overlaps,
     )
 
 

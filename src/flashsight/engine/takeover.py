@@ -102,24 +102,27 @@ class Takeover:
         return self._has_more
 
     def _take_over(self) -> None:
-        self.backend = PagedBackend(self._model.shape.num_heads, self._cache, overlaps=self._overlaps)
-        if self._pictures is not None:
-            self._model.attend_pictures = self._pictures
-        about = {"attention": self.backend.name, "overlaps": self._overlaps}
-        _log.info("steps now run on the kernels of their own", extra=about)
-        if self._recorder is None:
+        self._change_steps()
+        if self._pictures is None:
             return
-        self.graphs = StepGraphs(
-            self._model,
-            self.backend,
-            self._recorder,
-            max_sequences=self._max_sequences,
-            step_tokens=self._step_tokens,
-            num_blocks=min(self._cache.k.shape[1], self._most_blocks),
-        )
-        if self._pictures is not None:
+        self._model.attend_pictures = self._pictures
+        if self._recorder is not None:
             attend = KernelPictures(is_recorded=True)
             self.picture_graphs = PictureGraphs(self._model, self._recorder, attend, most_patches=self._most_patches)
+
+    def _change_steps(self) -> None:
+        self.backend = PagedBackend(self._model.shape.num_heads, self._cache, overlaps=self._overlaps)
+        about = {"attention": self.backend.name, "overlaps": self._overlaps}
+        _log.info("steps now run on the kernels of their own", extra=about)
+        if self._recorder is not None:
+            self.graphs = StepGraphs(
+                self._model,
+                self.backend,
+                self._recorder,
+                max_sequences=self._max_sequences,
+                step_tokens=self._step_tokens,
+                num_blocks=min(self._cache.k.shape[1], self._most_blocks),
+            )
 
     @property
     def _most_blocks(self) -> int:
@@ -136,8 +139,7 @@ class Takeover:
         try:
             todo[0].record_next()
         except Exception:
-            _log.exception("a form could not be recorded; what is not recorded yet runs unrecorded from here on")
-            self._stop_recording()
+            self._give_up(todo[0])
             return
         self.graph_bytes += max(0, free_bytes - _free_bytes(self._model.device))
         if self._most_bytes and self.graph_bytes > self._most_bytes:
@@ -145,6 +147,15 @@ class Takeover:
             self._stop_recording()
         if not self._has_more:
             _log.info("%d forms recorded", self.progress.num_recorded, extra={"graph_bytes": self.graph_bytes})
+
+    def _give_up(self, graphs: PictureGraphs | StepGraphs) -> None:
+        """What could not be recorded runs unrecorded; steps are first tried once more with kernels in turn."""
+        what = "a picture" if graphs is self.picture_graphs else "a step"
+        _log.exception("%s could not be recorded; its like run unrecorded from here on", what)
+        graphs.stop_recording()
+        if graphs is self.graphs and self._overlaps:
+            self._overlaps = False
+            self._change_steps()
 
     def _stop_recording(self) -> None:
         for graphs in (self.picture_graphs, self.graphs):

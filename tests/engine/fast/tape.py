@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from flashsight.engine.graphs import CudaRecorder, Recorder
+from flashsight.models.glm4v.model import Glm4v
+
 
 class Tape:
     """Repeats the function on the same tensors, into the same outcome."""
@@ -13,3 +16,7 @@ class Tape:
     def record(self, run: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
         outcome = run().clone()
         return lambda: outcome.copy_(run()), outcome
+
+
+def recorder_of(model: Glm4v) -> Recorder:
+    return CudaRecorder(model.device) if model.device.type == "cuda" else Tape()

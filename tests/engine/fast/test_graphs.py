@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.engine.fast.tape import Tape
+from tests.engine.fast.tape import recorder_of
 from tests.support.prompts import Prompt, model_input, pixel_path, some_picture
 from torch import Tensor
 
 from flashsight.core.config import ModelConfig
 from flashsight.core.types import Grid, Salt, TokenSampling
 from flashsight.engine import takeover as takeover_module
-from flashsight.engine.graphs import CudaRecorder, Recorder, StepGraphs
+from flashsight.engine.graphs import Recorder, StepGraphs
 from flashsight.engine.plan import Chunk
 from flashsight.engine.runner import Runner
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
@@ -46,10 +46,6 @@ def short_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 def model(tiny_checkpoint: Path) -> Glm4v:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device=device)).model
-
-
-def recorder_of(model: Glm4v) -> Recorder:
-    return CudaRecorder(model.device) if model.device.type == "cuda" else Tape()
 
 
 def runner_of(model: Glm4v, recorder: Recorder | None, *, is_fast: bool = True) -> tuple[Runner, Takeover]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.engine.fast.tape import Tape
+from tests.engine.fast.tape import Tape, recorder_of
 from tests.support.prompts import Picture, pixel_path, some_picture
 from torch import Tensor
 
@@ -35,7 +35,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 
 @pytest.fixture(scope="module")
 def model(tiny_checkpoint: Path) -> Iterator[Glm4v]:
-    model = load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device="cpu")).model
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device=device)).model
     attend = model.attend_pictures
     yield model
     model.attend_pictures = attend
@@ -76,7 +77,7 @@ def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_t
     cache = cache_of(model)
     plain = Runner(model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8)
     takeover = Takeover(
-        model, cache, Tape(), max_sequences=1, step_tokens=8, most_patches=48, pictures=KernelPictures()
+        model, cache, recorder_of(model), max_sequences=1, step_tokens=8, most_patches=48, pictures=KernelPictures()
     )
     fast = Runner(
         model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8, takeover=takeover
@@ -105,10 +106,10 @@ def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_t
 
 def test_large_sizes_and_more_than_a_few_are_never_recorded(model: Glm4v, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picturegraphs, "MOST_GRIDS", 2)
-    graphs = PictureGraphs(model, Tape(), KernelPictures(is_recorded=True), most_patches=48)
+    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), most_patches=48)
     for grid in (Grid(t=1, h=8, w=8), Grid(t=1, h=2, w=2), Grid(t=1, h=4, w=2), Grid(t=1, h=2, w=4)):
         for _ in range(9):
-            patches_PK = torch.zeros(grid.num_patches, model.shape.patch_elements)
+            patches_PK = torch.zeros(grid.num_patches, model.shape.patch_elements, device=model.device)
             assert graphs.encode(patches_PK, grid) is None
     recorded = 0
     while graphs.has_more:
@@ -118,7 +119,7 @@ def test_large_sizes_and_more_than_a_few_are_never_recorded(model: Glm4v, monkey
 
 
 def test_a_recording_outlives_the_tables_that_are_kept_for_its_size(model: Glm4v) -> None:
-    graphs = PictureGraphs(model, Tape(), KernelPictures(is_recorded=True), most_patches=48)
+    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), most_patches=48)
     graphs.record_next()
     held = graphs._recorded[COMMON].tables
     assert [id(table) for table in held] == [id(table) for table in model.tables_of(COMMON)]
@@ -215,6 +216,42 @@ def test_every_form_is_rehearsed_and_captured_on_one_stream_which_is_left_even_i
     with pytest.raises(RuntimeError, match="not while capturing"):
         recorder.record(broken)
     assert cuda.current == "engine's"
+
+
+class Broken:
+    """Records nothing of pictures, and of steps only those that do not overlap."""
+
+    def __init__(self) -> None:
+        self.is_overlapping = True
+        self._tape = Tape()
+
+    def record(self, run: Any) -> Any:
+        if self.is_overlapping:
+            raise RuntimeError("not to be captured")
+        return self._tape.record(run)
+
+
+def test_what_cannot_be_recorded_stops_only_its_like_and_steps_are_tried_once_more_in_turn(
+    model: Glm4v, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(graphs_module, "CHUNK_ROWS", (2,))
+    recorder = Broken()
+    limits = {"max_sequences": 1, "step_tokens": 8, "most_patches": 48}
+    takeover = Takeover(model, cache_of(model), recorder, **limits, pictures=KernelPictures(), overlaps=True)
+    monkeypatch.setattr(takeover, "_worst_difference", lambda: 0.0)
+    monkeypatch.setattr(takeover, "_picture_difference", lambda pictures: 0.0)
+    takeover._try_out(lambda: None)
+    takeover.go_on()
+    for said in ("a picture could not be recorded", "a step could not be recorded"):
+        assert takeover.go_on()
+        assert said in caplog.text
+    recorder.is_overlapping = False
+    while takeover.go_on():
+        pass
+    assert takeover.backend is not None
+    assert not takeover.backend.step_of(StepForm(1, 1), num_blocks=2).overlaps
+    assert takeover.progress.num_recorded == 2
+    assert not takeover.progress.is_under_way
 
 
 @pytest.mark.parametrize(("differences", "overlaps"), [([0.01], True), ([0.5, 0.01], False)], ids=["sound", "unsound"])

@@ -14,6 +14,7 @@ from flashsight.core.types import Grid
 from flashsight.models.attention.layout import AttentionBackend, KVCache, Span, StepLayout
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
+from flashsight.models.kernels.capability import capability_of
 from flashsight.models.loading import load_model
 
 BLOCKS = {0: [4, 1, 9, 12], 1: [2, 3, 7]}
@@ -63,7 +64,7 @@ def logits_of(model: Glm4v, backend: AttentionBackend, cache: KVCache) -> list[T
 def paged(model: Glm4v, cache: KVCache) -> AttentionBackend:
     from flashsight.models.attention.paged import PagedBackend
 
-    return PagedBackend(model.shape.num_heads, cache)
+    return PagedBackend(model.shape.num_heads, cache, overlaps=capability_of(model.device).overlaps)
 
 
 def test_fused_layers_give_the_logits_of_transformers(
