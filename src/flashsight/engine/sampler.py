@@ -137,9 +137,10 @@ class Drawn:
     def read(self) -> Sampled:
         """Wait for the tokens."""
         self.ended.wait()
-        tokens, is_finite = self._found.tolist()
+        numbers, peaks = self._found.tolist()
         logprobs, tops = self._report()
-        return Sampled(tokens, logprobs, tops, tuple(row for row, number in enumerate(is_finite) if not number))
+        broken = tuple(row for row, peak in enumerate(peaks) if not math.isfinite(peak))
+        return Sampled([int(number) for number in numbers], logprobs, tops, broken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +202,8 @@ class Sampler:
         for draws, choose in ((batch.plain, _choose_plain), (batch.truncated, _choose_truncated)):
             if draws is not None:
                 tokens_N[draws.rows] = choose(scores_NV.index_select(0, draws.rows), self._uniforms(draws), draws)
-        # One copy back, and so one wait for the device.
-        found = torch.stack((tokens_N, peaks_N.isfinite().to(tokens_N.dtype)))
+        # One copy back, and so one wait for the device; a float holds every id that a vocabulary has.
+        found = torch.stack((tokens_N.to(peaks_N.dtype), peaks_N))
         if self._device.type != "cpu":
             found = torch.empty(found.shape, dtype=found.dtype, pin_memory=True).copy_(found, non_blocking=True)
         return Drawn(tokens_N, Stamp(self._device), found, partial(self._report, scores_NV, tokens_N, batch))

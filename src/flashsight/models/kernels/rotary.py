@@ -8,6 +8,9 @@ from torch import Tensor
 
 from flashsight.models.kernels.overlap import begin
 
+FEW_ROWS, FEW_HEADS, MANY_HEADS = 8, 1, 4
+"""Heads of one program: a few rows are spread over as many programs as there are heads."""
+
 
 def rotate_and_write(
     qkv_THD: Tensor,
@@ -26,38 +29,36 @@ def rotate_and_write(
     num_kv_heads = k_SGD.shape[1]
     num_heads = num_all - 2 * num_kv_heads
     q_THD = qkv_THD.new_empty(num_rows, num_heads, size)
-    _rotate_and_write[(num_rows, num_all)](
+    heads = FEW_HEADS if num_rows <= FEW_ROWS else MANY_HEADS
+    _rotate_and_write[(num_rows, triton.cdiv(num_all, heads))](
         qkv_THD, *rope, slots_T, q_THD, k_SGD, v_SGD, H=num_heads, G=num_kv_heads, D=size,
-        BLOCK=triton.next_power_of_2(size), OVERLAP=overlap, num_warps=1, launch_pdl=overlap,
+        HEADS=heads, BLOCK=triton.next_power_of_2(size), OVERLAP=overlap, num_warps=1, launch_pdl=overlap,
     )  # fmt: skip
     return q_THD
 
 
 @triton.jit
 def _rotate_and_write(
-    qkv, cos, sin, slots, q, k, v, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr,
-    OVERLAP: tl.constexpr,
+    qkv, cos, sin, slots, q, k, v, H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, HEADS: tl.constexpr,
+    BLOCK: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     begin(OVERLAP)
-    row, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
-    places = tl.arange(0, BLOCK)
-    is_inside = places < D
+    row = tl.program_id(0).to(tl.int64)
+    head, places = tl.program_id(1) * HEADS + tl.arange(0, HEADS)[:, None], tl.arange(0, BLOCK)[None, :]
+    is_place = places < D
+    is_inside = (head < H + 2 * G) & is_place
     source = qkv + (row * (H + 2 * G) + head) * D
     x = tl.load(source + places, mask=is_inside, other=0.0)
-    if head < H + G:
-        partner = tl.load(source + (places ^ 1), mask=is_inside, other=0.0).to(tl.float32)
-        c = tl.load(cos + row * D + places, mask=is_inside, other=0.0)
-        s = tl.load(sin + row * D + places, mask=is_inside, other=0.0)
-        x = (x.to(tl.float32) * c + partner * s).to(x.dtype)
-    if head < H:
-        tl.store(q + (row * H + head) * D + places, x, mask=is_inside)
-    else:
-        slot = tl.load(slots + row).to(tl.int64)
-        if slot >= 0:
-            if head < H + G:
-                tl.store(k + (slot * G + head - H) * D + places, x, mask=is_inside)
-            else:
-                tl.store(v + (slot * G + head - H - G) * D + places, x, mask=is_inside)
+    partner = tl.load(source + (places ^ 1), mask=is_inside, other=0.0).to(tl.float32)
+    c = tl.load(cos + row * D + places, mask=is_place, other=0.0)
+    s = tl.load(sin + row * D + places, mask=is_place, other=0.0)
+    turned = (x.to(tl.float32) * c + partner * s).to(x.dtype)
+    tl.store(q + (row * H + head) * D + places, turned, mask=is_inside & (head < H))
+    slot = tl.load(slots + row).to(tl.int64)
+    if slot >= 0:
+        is_key = is_inside & (head >= H) & (head < H + G)
+        tl.store(k + (slot * G + head - H) * D + places, turned, mask=is_key)
+        tl.store(v + (slot * G + head - H - G) * D + places, x, mask=is_inside & (head >= H + G))
 
 
 def rotate_halves(qkv_PHD: Tensor, rope: tuple[Tensor, Tensor], *, num_turned: int) -> Tensor:
