@@ -67,8 +67,9 @@ pictures that differ, and pictures of nothing. Sources and licences of drawings,
 ## Scores
 
 {answers:,} answers about {shown:,} drawn or rendered pictures of the validation split, each row by the condition that
-it names; strings are always unseen. Greedy decoding, the int8 weights themselves, 95 % intervals (Wilson's for shares,
-the bootstrap's for rates). Made by `flashsight demo evaluate --seed {seed}` and `flashsight demo card`.
+it names; strings and words are kept from training, but for the usual ones of screens and shops. Greedy decoding, the
+int8 weights themselves, 95 % intervals (Wilson's for shares, the bootstrap's for rates). Made by
+`flashsight demo evaluate --answers {wanted} --seed {seed}` and `flashsight demo card`.
 
 {table}
 Goals missed, and by how much:
@@ -83,7 +84,7 @@ Goals missed, and by how much:
 - It answers short questions of the kinds above in Chinese and English. It does not reason, count beyond a few things,
   write freely or hold a long conversation; instructions outside its kinds get an answer that should not be trusted.
 - It was trained to say 不在我的词汇里 / "not in my vocabulary" for drawings it has no name for, and to say that
-  nothing is there when nothing is; the rows `refuse` say how often it does.
+  nothing is there when nothing is; the rows "refused" and "said so" tell how often it does.
 """
 
 
@@ -95,6 +96,7 @@ def model_card(report: Mapping[str, Any], runs: Sequence[TrainingRun], num_param
         answers=report["answers"],
         shown=report["pictures"],
         seed=report["seed"],
+        wanted=max(row["num"] for row in report["rows"]),
         table=table(report),
         missed=missed(report["rows"]),
     )
