@@ -266,7 +266,7 @@ async def test_metrics_are_flat_numbers_that_add_up(make_rig: MakeRig, tiny_refe
 async def test_an_idle_engine_sleeps_and_checks_its_books_once(
     make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flashsight.engine.loop._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("flashsight.engine.engine.QUIET_SECONDS", 0.0)
     rig = make_rig()
     counts = {"plan": 0, "check": 0}
     for name in counts:
@@ -283,6 +283,19 @@ async def test_an_idle_engine_sleeps_and_checks_its_books_once(
     for _ in range(20):
         await asyncio.sleep(0.005)
     assert counts == {"plan": planned, "check": 1}
+
+
+async def test_the_books_wait_until_nobody_has_come_for_a_while(
+    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flashsight.engine.engine.QUIET_SECONDS", 3.0)
+    rig = make_rig()
+    checks: list[None] = []
+    monkeypatch.setattr(rig.scheduler, "check", lambda: checks.append(None))
+    for _ in range(5):
+        await rig.answer(model_input(TEXT, tiny_reference), greedy(tiny_reference, 3))
+        await asyncio.sleep(0.01)
+    assert checks == []
 
 
 async def test_a_trace_tells_every_piece_of_one_request_in_order(make_rig: MakeRig, tiny_reference: Any) -> None:

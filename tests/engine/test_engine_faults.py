@@ -156,7 +156,7 @@ async def test_a_fault_of_the_books_ends_the_engine_and_says_so(
 async def test_books_that_do_not_balance_are_logged_and_serving_goes_on(
     make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("flashsight.engine.loop._CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("flashsight.engine.engine.QUIET_SECONDS", 0.0)
     rig = make_rig()
 
     def unbalanced() -> None:

@@ -11,6 +11,7 @@ from tests.support.prompts import Prompt, greedy, hf_greedy, model_input, some_p
 
 from flashsight.core.errors import Overloaded, PictureError
 from flashsight.core.types import Salt
+from flashsight.engine.device import Stamp
 
 OPENING = Prompt(([5], some_picture(1)))
 """What PICTURE begins with: 15 tokens, 12 of them the picture; three full blocks of four."""
@@ -29,6 +30,18 @@ async def test_a_prewarmed_picture_is_encoded_once_and_its_blocks_are_found(
     totals = await rig.settle()
     assert (totals.pictures_encoded, totals.prewarmed, totals.finished) == (1, 1, 2)
     assert rig.engine.snapshot().total_tokens_sampled <= 6
+
+
+async def test_reading_ahead_is_over_when_the_device_has_done_it_and_its_chunks_are_not_waited_for(
+    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, waits = make_rig(step_tokens=64), []
+    monkeypatch.setattr(Stamp, "wait", lambda self: waits.append(self))
+    before = rig.engine.snapshot().total_steps
+    await rig.engine.prewarm(model_input(LONG_TEXT, tiny_reference), salt=SALT, request_id="warm")
+    await rig.settle()
+    assert rig.engine.snapshot().total_steps - before == 4
+    assert len(waits) == 1
 
 
 async def test_another_caller_finds_no_block_of_it(make_rig: MakeRig, tiny_reference: Any) -> None:

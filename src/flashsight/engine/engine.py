@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 ENGINE_NICENESS = 5
 DECODE_NICENESS = 10
 """How far the threads that compute step back behind the event loop (0), as `nice` counts."""
+QUIET_SECONDS = 2.0
+"""The books are checked when nobody has come for so long: a first token must not wait for that."""
 
 
 class Engine:
@@ -187,6 +189,8 @@ class Engine:
             if stop is not None and not stop.drain:
                 return
             is_busy = self._loop.step() or self._loop.rest()
+            if not is_busy and self._inbox.is_quiet_for(QUIET_SECONDS):
+                self._loop.check()
 
     def _end(self, unread: list[Message]) -> None:
         for message in unread:

@@ -64,7 +64,9 @@ class Flights:
     def land(self, flight: Flight) -> Sampled:
         """Wait for a step's tokens."""
         if flight.drawn is None:
-            self._last_ended = None  # nobody waits for such a step, so when it ends is not known here
+            self._last_ended = None  # hardly anybody waits for such a step, so when it ends is not known here
+            if any(chunk.end == len(chunk.sequence) for chunk in flight.plan.chunks):
+                flight.ended.wait()  # reading ahead is over when its blocks can be used, not when they are on their way
             return Sampled([], [], [])
         sampled = flight.drawn.read()
         if self._runner.is_ahead and self._last_ended is not None:

@@ -83,6 +83,11 @@ class Inbox:
                 self._condition.wait()
             return self._drained()
 
+    def is_quiet_for(self, seconds: float) -> bool:
+        """Wait so long for a message; True if none has come."""
+        with self._condition:
+            return not self._condition.wait_for(lambda: bool(self._messages), seconds)
+
     def close(self) -> list[Message]:
         """Take no more messages; return those that nobody has read."""
         with self._condition:

@@ -36,8 +36,6 @@ _log = logging.getLogger(__name__)
 
 _TAKE_OVER_STEPS = 64
 """An engine that never falls idle still takes a short piece of time off for faster steps, once in so many."""
-_CHECK_SECONDS = 5.0
-"""The books are checked when the engine falls idle, at most this often."""
 
 
 class Loop:
@@ -69,7 +67,6 @@ class Loop:
         self.line = Line()
         self.trace: Trace | None = None
         """Told of every piece of work, where somebody looks."""
-        self._checked_at = clock()
         self._lost: list[Ticket] = []
         self._took_over_at = 0
         self._num_steps = self._num_computed = self._num_sampled = self._num_faults = 0
@@ -114,20 +111,22 @@ class Loop:
         return is_busy
 
     def rest(self) -> bool:
-        """Do what can wait while nothing runs: keep a picture, check the books, speed up. True if there is more."""
+        """Do what can wait while nothing runs: keep a picture, speed up. True if there is more."""
         if self._keeper.keep_one():
             return True
         if not self._scheduler.is_idle:
             return False
-        if self._clock() - self._checked_at >= _CHECK_SECONDS:
-            self._checked_at = self._clock()
+        is_more = self._runner.take_over()
+        self.snapshot = self._count()
+        return is_more
+
+    def check(self) -> None:
+        """See whether the books balance, if nobody is here. It takes long where there are many blocks."""
+        if self._scheduler.is_idle:
             try:
                 self._scheduler.check()
             except AssertionError:
                 _log.exception("the books do not balance")
-        is_more = self._runner.take_over()
-        self.snapshot = self._count()
-        return is_more
 
     def put_away(self) -> None:
         """Keep every picture that is still to be kept, and wait for the files."""
