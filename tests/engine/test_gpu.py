@@ -32,11 +32,16 @@ GREEDY = TokenSampling(max_tokens=24)
 
 
 @pytest.fixture(scope="module")
-def cuda_model(tiny_checkpoint: Path) -> Iterator[Glm4v]:
-    model = load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device="cuda")).model
-    attend = model.attend_pictures
-    yield model
-    model.attend_pictures = attend
+def loaded(tiny_checkpoint: Path) -> Glm4v:
+    return load_model(ModelConfig(path=str(tiny_checkpoint), dtype="float32", device="cuda")).model
+
+
+@pytest.fixture
+def cuda_model(loaded: Glm4v) -> Iterator[Glm4v]:
+    """The model as the reference runs it: an engine that takes over leaves its own attention behind."""
+    attend = loaded.attend_pictures
+    yield loaded
+    loaded.attend_pictures = attend
 
 
 async def alone(rig: Rig, reference: Any) -> list[list[int]]:
@@ -77,7 +82,34 @@ async def test_answers_equal_those_of_the_reference(
         assert fast.takeover is not None
         assert fast.takeover.graphs is not None
         assert fast.takeover.graphs.num_replays > 20
+        assert (fast.engine.snapshot().total_steps_ahead > 20) == (draft_tokens == 0)
         await fast.settle()
+    finally:
+        fast.engine.stop()
+
+
+async def test_a_size_that_is_shown_often_is_recorded_and_its_answers_stay_the_same(
+    cuda_model: Glm4v, tiny_reference: Any
+) -> None:
+    prompts = [model_input(Prompt(([5], some_picture(seed), [6])), tiny_reference) for seed in range(20, 30)]
+    plain = build_rig(cuda_model)
+    try:
+        expected = [await plain.tokens(prompt, GREEDY) for prompt in prompts]
+    finally:
+        plain.engine.stop()
+    fast = build_rig(cuda_model, is_fast=True)
+    try:
+        assert await has_taken_over(fast, num_recorded=4 + 3)
+        assert fast.takeover is not None
+        graphs = fast.takeover.picture_graphs
+        assert graphs is not None
+        first = [await fast.tokens(prompt, GREEDY) for prompt in prompts[:5]]
+        for _ in range(2000):
+            if graphs.num_recorded:
+                break
+            await asyncio.sleep(0.005)
+        assert first + [await fast.tokens(prompt, GREEDY) for prompt in prompts[5:]] == expected
+        assert graphs.num_replays == 5
     finally:
         fast.engine.stop()
 
