@@ -152,3 +152,34 @@ def test_kernels_that_compute_something_else_never_serve(
     assert takeover.backend is None
     assert "differ from the reference" in caplog.text
     assert answers(runner, tiny_reference) == answers(runner_of(model, None, is_fast=False)[0], tiny_reference)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "unrecorded"])
+def test_a_step_reads_tokens_that_only_the_device_knows(model: Glm4v, tiny_reference: Any, is_recorded: bool) -> None:
+    runner, takeover = runner_of(model, recorder_of(model))
+    if is_recorded:
+        taken_over(takeover)
+    sequences = []
+    for number, ids in enumerate(([9, 10, 11], [20, 21])):
+        made = Sequence(
+            id=SequenceId(number),
+            prompt=model_input(Prompt((ids,)), tiny_reference),
+            sampling=TokenSampling(),
+            salt=Salt(b""),
+        )
+        made.blocks = [BlockId(20 * number), BlockId(20 * number + 1)]
+        sequences.append(made)
+        runner.logits([Chunk(made, 0, len(ids), samples=True)], lambda key: torch.empty(0))
+    chunks = [Chunk(made, len(made), len(made) + 1, samples=True) for made in sequences]
+    drawn = torch.tensor([7, 33, 5], device=model.device)
+    found = runner.logits(chunks, lambda key: torch.empty(0), (drawn, (2, 0)))
+    assert found is not None
+    found = found.clone()
+    for made, token in zip(sequences, (5, 7), strict=True):
+        made.generated.append(token)
+    expected = runner.logits(chunks, lambda key: torch.empty(0))
+    assert expected is not None
+    assert float((found - expected).abs().max()) < 1e-5
+    others = runner.logits(chunks, lambda key: torch.empty(0), (drawn, (0, 1)))
+    assert others is not None
+    assert float((others - found).abs().max()) > 1e-2
