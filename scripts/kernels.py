@@ -8,6 +8,7 @@ Random data, rotated among buffers larger than the L2; the median of CUDA events
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,6 +267,12 @@ PARTS = {
 if __name__ == "__main__":
     torch.manual_seed(0)
     ceilings()
+    has_failed = False
     for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
+        try:
+            PARTS[part]()
+        except Exception:
+            traceback.print_exc()
+            has_failed = True
         torch.cuda.empty_cache()
+    sys.exit(has_failed)

@@ -144,7 +144,7 @@ class StepGraphs:
         def run() -> Tensor:
             if hidden_RC is not None:
                 return model.forward(hidden_RC, positions_3R, attend)
-            return model.logits(model.forward(model.embed(ids_R), positions_3R, attend))
+            return model.logits(model.forward(model.embed(ids_R), positions_3R, attend), attend)
 
         replay, outcome = self._recorder.record(run)
         return RecordedStep(form, numbers, attend, hidden_RC, replay, outcome)

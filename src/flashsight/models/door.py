@@ -68,5 +68,5 @@ class VisionLanguageModel(Protocol):
     def forward(self, hidden_TC: Tensor, positions_3T: Tensor, attend: Attend) -> Tensor:
         """Run the text layers over a packed step; return hidden_TC with the final norm applied."""
 
-    def logits(self, hidden_NC: Tensor) -> Tensor:
-        """Return float32 logits_NV of the rows that are sampled."""
+    def logits(self, hidden_NC: Tensor, attend: Attend | None = None) -> Tensor:
+        """Return float32 logits_NV of the rows that are sampled. attend: what they came by, where it is known."""

@@ -22,6 +22,7 @@ TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
 PRODUCTS = [
     {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False, "BO": 8, "BC": 512, "LINES": 32},
+    {"OUT": 151552, "IN": 4096, "HAS_BIAS": False, "IS_GATED": False, "BO": 8, "BC": 512, "LINES": 32},
     {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True, "BO": 4, "BC": 512, "LINES": 16},
 ]
 SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}

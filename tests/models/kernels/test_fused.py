@@ -57,7 +57,7 @@ def logits_of(model: Glm4v, backend: AttentionBackend, cache: KVCache) -> list[T
             attend = backend.begin(StepLayout(tuple(spans)), cache)
             hidden_TC = model.embed(ids.to(model.device))
             hidden_TC = model.forward(hidden_TC, places.expand(3, -1).to(model.device), attend)
-            logits.append(model.logits(hidden_TC).float().cpu())
+            logits.append(model.logits(hidden_TC, attend).float().cpu())
     return logits
 
 

@@ -41,6 +41,11 @@ def forward_fused(text: Text, hidden_TC: Tensor, positions_3T: Tensor, attend: A
     return normed_TC
 
 
+def head_fused(head: Linear, hidden_1C: Tensor, attend: AttendPacked) -> Tensor:
+    """Return the head's product with one row, [1, V]."""
+    return vector_product(hidden_1C, head.weight, None, overlap=attend.overlaps)
+
+
 def encode_fused(vision: Vision, hidden_PC: Tensor, rope: Rope, attend: TurnPictures, cu: Sequence[int]) -> Tensor:
     """Return hidden_PC of the last block, final norm applied; hidden_PC itself is overwritten."""
     blocks = [cast(PictureBlock, block) for block in vision.blocks]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from flashsight.core.types import Grid
-from flashsight.models.attention.layout import Attend, AttendPictures
+from flashsight.models.attention.layout import Attend, AttendPacked, AttendPictures
 from flashsight.models.attention.sdpa import SdpaPictures
 from flashsight.models.door import ModelShape
 from flashsight.models.glm4v.config import Glm4vConfig
@@ -82,8 +82,12 @@ class Glm4v(nn.Module):
         """Run the text layers over a packed step; return hidden_TC with the final norm applied."""
         return self.text(hidden_TC, positions_3T, attend)  # type: ignore[no-any-return]
 
-    def logits(self, hidden_NC: Tensor) -> Tensor:
+    def logits(self, hidden_NC: Tensor, attend: Attend | None = None) -> Tensor:
         """Return float32 logits_NV."""
+        if len(hidden_NC) == 1 and not torch.is_grad_enabled() and isinstance(attend, AttendPacked):
+            from flashsight.models.glm4v.fused import head_fused
+
+            return head_fused(self.text.head, hidden_NC, attend).float()
         return self.text.head(hidden_NC).float()  # type: ignore[no-any-return]
 
 
