@@ -40,9 +40,7 @@ def told(runs: Sequence[TrainingRun]) -> str:
     if not runs:
         return "How long it was trained is not known."
     about = "about " if any(run.is_about for run in runs) else ""
-    pictures = (
-        f"{about.capitalize()}{sum(run.pictures for run in runs):,} drawn pictures with several questions each"
-    )
+    pictures = f"{about.capitalize()}{sum(run.pictures for run in runs):,} drawn pictures with several questions each"
     spans = [
         f"{run.seconds / 60:.0f} minutes on {_devices(run.devices)} ({'about ' * run.is_about}{run.steps:,} steps)"
         for run in runs
