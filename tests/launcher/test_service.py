@@ -164,7 +164,7 @@ def test_an_answer_under_way_is_finished_before_the_end(
         stream = client.chat.completions.create(
             model="glm-4.6v-flash-web",
             messages=[{"role": "user", "content": content}],
-            max_tokens=400,
+            max_tokens=150,
             extra_body={"ignore_eos": True},
             stream=True,
         )
