@@ -19,7 +19,7 @@ bench() { "$python" -m flashsight bench "$@"; }
 run() {
     case $1 in
     tests)
-        "$python" -m pytest -p no:cacheprovider -n 6 --maxfail 8 \
+        "$python" -m pytest -p no:cacheprovider -p no:benchmark -n 6 --maxfail 8 \
             tests/models/kernels/test_{rows,paged,fused}.py tests/engine/fast tests/models/test_gpu.py tests/engine/test_gpu.py
         ;;
     kernels) "$python" scripts/kernels.py steps products attention pictures rows ;;

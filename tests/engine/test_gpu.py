@@ -109,7 +109,7 @@ async def test_a_size_that_is_shown_often_is_recorded_and_its_answers_stay_the_s
                 break
             await asyncio.sleep(0.005)
         assert first + [await fast.tokens(prompt, GREEDY) for prompt in prompts[5:]] == expected
-        assert graphs.num_replays == 5
+        assert graphs.num_replays >= 5  # the fourth showing has it recorded, before the fifth or after
     finally:
         fast.engine.stop()
 
@@ -120,7 +120,7 @@ async def test_memory_is_flat_once_all_is_recorded(cuda_model: Glm4v, tiny_refer
         assert await has_taken_over(rig, num_recorded=4 + 3)
         held = []
         for _ in range(4):
-            prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS] * 8
+            prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS] * 4
             await asyncio.gather(*(rig.tokens(prompt, GREEDY) for prompt in prompts))
             held.append(torch.cuda.memory_reserved())
         assert held[-1] == held[1]

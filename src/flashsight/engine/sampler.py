@@ -27,6 +27,8 @@ _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
 _COLDEST = 1e-6
 """At and below this temperature the likeliest token is taken: float32 could not divide by much less."""
+_MOST_BANNED = 16
+"""Sets of banned ids whose masks are kept."""
 _HEAD = 256
 """Likeliest tokens that are looked at before all of them are sorted."""
 
@@ -41,7 +43,6 @@ class SamplingState:
         self.sampling = sampling
         self.is_greedy = sampling.temperature <= _COLDEST or sampling.top_k == 1
         self.is_truncated = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
-        self.banned = np.asarray(sampling.banned_ids, np.int64)
         self.is_counting = (
             sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
         )
@@ -150,7 +151,7 @@ class _Batch:
     states: tuple[SamplingState, ...]
     bias_places: Tensor | None
     bias_values: Tensor
-    banned_places: Tensor | None
+    banned_NV: Tensor | None
     counting: tuple[int, ...]
     constrained: tuple[int, ...]
     constrained_rows: Tensor
@@ -187,6 +188,7 @@ class Sampler:
         self._words = np.zeros((max_sequences, -(-vocab_size // 32)), np.int32)
         self._shifts = torch.arange(32, dtype=torch.int32, device=device)
         self._batch: _Batch | None = None
+        self._banned: dict[int, tuple[tuple[int, ...], Tensor]] = {}
 
     def sample(self, logits_NV: Tensor, states: Sequence[SamplingState]) -> Sampled:
         """Draw one token for each row; the logits are overwritten. Observing the tokens is left to the caller."""
@@ -218,7 +220,6 @@ class Sampler:
     def _plan(self, states: tuple[SamplingState, ...]) -> _Batch:
         rows = range(len(states))
         bias = [(row, *pair) for row in rows for pair in states[row].sampling.logit_bias]
-        banned = np.concatenate([states[row].banned + row * self._vocab_size for row in rows])
         constrained = tuple(row for row in rows if states[row].constraint is not None)
         reporting = tuple(row for row in rows if states[row].sampling.num_logprobs is not None)
         random = [row for row in rows if not states[row].is_greedy]
@@ -226,7 +227,7 @@ class Sampler:
             states=states,
             bias_places=self._ints([row * self._vocab_size + token for row, token, _ in bias]) if bias else None,
             bias_values=self._floats([value for _, _, value in bias]),
-            banned_places=self._ints(banned) if len(banned) else None,
+            banned_NV=self._banned_of([state.sampling.banned_ids for state in states]),
             counting=tuple(row for row in rows if states[row].is_counting),
             constrained=constrained,
             constrained_rows=self._ints(constrained),
@@ -236,6 +237,24 @@ class Sampler:
             reporting_rows=self._ints(reporting),
             num_top=max((states[row].sampling.num_logprobs or 0 for row in reporting), default=0),
         )
+
+    def _banned_of(self, banned: Sequence[tuple[int, ...]]) -> Tensor | None:
+        """Return which ids of which row are never drawn, [N, V], or [1, V] where all rows ban the same."""
+        if not any(banned):
+            return None
+        rows = banned[:1] if all(ids is banned[0] for ids in banned) else banned
+        return torch.stack([self._mask_of(ids) for ids in rows])
+
+    def _mask_of(self, ids: tuple[int, ...]) -> Tensor:
+        """Return [V], made once for one tuple: requests share a few, of up to a vocabulary's length."""
+        known = self._banned.get(id(ids))
+        if known is None:
+            mask_V = torch.zeros(self._vocab_size, dtype=torch.bool, device=self._device)
+            known = (ids, mask_V.index_fill_(0, self._ints(ids), True))
+            if len(self._banned) >= _MOST_BANNED:
+                self._banned.clear()
+            self._banned[id(ids)] = known  # which keeps the tuple, and so its id
+        return known[1]
 
     def _draws_of(self, states: tuple[SamplingState, ...], rows: list[int]) -> _Draws | None:
         if not rows:
@@ -261,8 +280,8 @@ class Sampler:
             self._penalise(flat, batch)
         if batch.bias_places is not None:
             flat.index_add_(0, batch.bias_places, batch.bias_values)
-        if batch.banned_places is not None:
-            flat.index_fill_(0, batch.banned_places, -math.inf)
+        if batch.banned_NV is not None:
+            scores_NV.masked_fill_(batch.banned_NV, -math.inf)
         if batch.constrained:
             allowed_NV = self._allowed(batch)
             kept_NV = scores_NV.index_select(0, batch.constrained_rows).masked_fill_(~allowed_NV, -math.inf)

@@ -59,8 +59,14 @@ class LocalBackend:
         self.context_tokens = context_tokens
         self._vocabulary_size = vocabulary_size
         self._stop_ids = processor.tokenizer.stop_ids
-        self._banned_ids = tuple(processor.tokenizer.banned_ids(vocabulary_size))
-        self._tool_call = [number for text, number in processor.tokenizer.special.items() if text == "<tool_call>"]
+        # The same tuple for every request of one kind: the sampler keeps what it has made of it.
+        never = tuple(processor.tokenizer.banned_ids(vocabulary_size))
+        tool_call = [number for text, number in processor.tokenizer.special.items() if text == "<tool_call>"]
+        self._banned_ids = {
+            (goes_on, calls): (*never, *(sorted(self._stop_ids) if goes_on else ()), *(() if calls else tool_call))
+            for goes_on in (False, True)
+            for calls in (False, True)
+        }
 
     async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncGenerator[Delta, None]:
         """Yield the deltas of all choices, Usage last.
@@ -165,9 +171,6 @@ class LocalBackend:
         self, sampling: Sampling, index: int, max_tokens: int, constraint: TokenConstraint | None
     ) -> TokenSampling:
         stop_ids = frozenset[int]() if sampling.ignore_eos else self._stop_ids
-        banned = (*self._banned_ids, *sorted(self._stop_ids)) if sampling.ignore_eos else self._banned_ids
-        if sampling.calls is None:
-            banned = (*banned, *self._tool_call)
         return TokenSampling(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -181,7 +184,7 @@ class LocalBackend:
             num_logprobs=sampling.top_logprobs if sampling.logprobs else None,
             max_tokens=max_tokens,
             stop_ids=stop_ids,
-            banned_ids=banned,
+            banned_ids=self._banned_ids[sampling.ignore_eos, sampling.calls is not None],
             constraint=constraint,
         )
 

@@ -20,20 +20,31 @@ INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
-PRODUCTS = [
-    {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False, "BO": 8, "BC": 512, "LINES": 32},
-    {"OUT": 151552, "IN": 4096, "HAS_BIAS": False, "IS_GATED": False, "BO": 8, "BC": 512, "LINES": 32},
-    {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True, "BO": 4, "BC": 512, "LINES": 16},
+ONE = {"BO": product.OUTPUTS, "BC": product.INPUTS, "STAGES": product.STAGES}
+ONE_GATED = {**ONE, "BO": product.OUTPUTS // 2, "STAGES": product.GATED_STAGES}
+MATRICES = [
+    {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False},
+    {"OUT": 4096, "IN": 13696, "HAS_BIAS": False, "IS_GATED": False},
+    {"OUT": 151552, "IN": 4096, "HAS_BIAS": False, "IS_GATED": False},
+    {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True},
 ]
+
+
+def few(is_gated: bool) -> tuple[dict[str, int], int]:
+    """The form of a product of a few rows and its warps."""
+    outputs, inputs, num_warps, stages = product.GATED_FORM if is_gated else product.FORM
+    return {"BO": outputs, "BC": inputs, "STAGES": stages, "BR": product.FEW_ROWS}, num_warps
+
+
 SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}
 """A head narrower than what matrix units multiply, as small checkpoints have it."""
 OVERLAPPING = 90
 """The first chip on which a kernel may start before the one before has ended."""
 
 KERNELS: list[tuple[Any, dict[str, Any], int]] = [
-    *((paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32}, 4) for n in (4, 16, 64)),
-    (paged._attend_decodes, {**SMALL, "SPLITS": 64, "S": 4, "R": paged.padded(3), "KEYS": 32}, 4),
-    *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16, 64)),
+    *((paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32}, 4) for n in (4, 16)),
+    (paged._attend_decodes, {**SMALL, "SPLITS": 16, "S": 4, "R": paged.padded(3), "KEYS": 32}, 4),
+    *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16)),
     (paged._attend_chunks, {**HEADS, **TILE, "S": 16, "R": 16}, 8),
     (paged._attend_chunks, {**SMALL, "TOKENS": 32, "KEYS": paged.CHUNK_KEYS, "S": 4, "R": 4}, 8),
     *((rotary._rotate_and_write, {"H": 32, "G": 2, "D": 128, "BLOCK": 128, "HEADS": n}, 1) for n in (1, 4)),
@@ -42,13 +53,16 @@ KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     (rows._add_norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
     (rows._add_plain_norm, {"SIZE": 1536, "BLOCK": 2048}, 8),
     (rows._silu_mul, {"SIZE": 13696, "BLOCK": 1024}, 4),
-    *((product._product, fixed, 4) for fixed in PRODUCTS),
+    *((product._product, {**fixed, **(ONE_GATED if fixed["IS_GATED"] else ONE)}, product.WARPS) for fixed in MATRICES),
+    *((product._rows_product, {**fixed, **few(fixed["IS_GATED"])[0]}, few(fixed["IS_GATED"])[1]) for fixed in MATRICES),
 ]
 
 
 def type_of(name: str) -> str:
     if name in NUMBERS:
         return "fp32"
+    if name == "num_rows":
+        return "i32"
     return "*fp32" if name in FLOATS else "*i32" if name in INTS else "*bf16"
 
 
@@ -72,5 +86,4 @@ if __name__ == "__main__":
                 }
                 binary = compiled(kernel, shared, num_warps, chip)
                 waits = binary.asm["ptx"].count("griddepcontrol.wait")
-                near = binary.asm["ptx"].count("prefetch.global.L2")
-                print(f"sm_{chip} {kernel.fn.__name__} shared {binary.metadata.shared} waits {waits} near {near}")
+                print(f"sm_{chip} {kernel.fn.__name__} shared {binary.metadata.shared} waits {waits}")

@@ -82,3 +82,28 @@ def test_a_gated_product_of_one_row_is_swiglu_of_both_halves(device: torch.devic
     gate, up = (x.double() @ weight.double().T).chunk(2, dim=-1)
     expected = gate / (1 + (-gate).exp()) * up * 0.5
     torch.testing.assert_close(vector_swiglu(x, weight, 0.5).double(), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "outputs", "inputs"), [(2, 32, 512), (7, 37, 700), (16, 8, 64)])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_a_product_of_a_few_rows_is_the_matrix_product(
+    device: torch.device, rows: int, outputs: int, inputs: int, has_bias: bool
+) -> None:
+    from flashsight.models.kernels.product import rows_product
+
+    x, weight = some(rows, inputs, device=device), some(outputs, inputs, device=device)
+    bias = some(outputs, device=device) if has_bias else None
+    expected = x.double() @ weight.double().T + (0 if bias is None else bias.double())
+    torch.testing.assert_close(rows_product(x, weight, bias).double(), expected, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "outputs", "inputs"), [(3, 32, 512), (16, 74, 700)])
+def test_a_gated_product_of_a_few_rows_is_swiglu_of_both_halves(
+    device: torch.device, rows: int, outputs: int, inputs: int
+) -> None:
+    from flashsight.models.kernels.product import rows_swiglu
+
+    x, weight = some(rows, inputs, device=device), some(outputs, inputs, device=device) / inputs**0.5
+    gate, up = (x.double() @ weight.double().T).chunk(2, dim=-1)
+    expected = gate / (1 + (-gate).exp()) * up * 0.5
+    torch.testing.assert_close(rows_swiglu(x, weight, 0.5).double(), expected, atol=1e-5, rtol=1e-5)

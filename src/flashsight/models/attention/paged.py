@@ -20,6 +20,7 @@ from torch import Tensor
 from flashsight.models.attention.layout import KVCache, Span, StepLayout
 from flashsight.models.attention.staging import Staging
 from flashsight.models.kernels.paged import Tables, attend_chunks, attend_decodes, chunk_tokens
+from flashsight.models.kernels.product import FEW_ROWS
 from flashsight.models.kernels.rotary import rotate_and_write
 
 ALIGNED = 32
@@ -80,7 +81,7 @@ class PagedStep:
         overlaps: bool = False,
     ) -> None:
         self.form = form
-        self.overlaps = overlaps and form == StepForm(1, 1)  # only there every kernel is one of ours
+        self.overlaps = overlaps and form.num_tiles == 0 and form.num_rows <= FEW_ROWS  # there every kernel is one of ours
         self._cache, self._tile_tokens = cache, tile_tokens
         self._staging = staging
         lengths = [form.num_rows, *([form.num_sequences] * 4), form.num_tiles, form.num_tiles, num_blocks]

@@ -40,7 +40,7 @@ def padded(size: int) -> int:
 
 def num_splits_for(num_rows: int) -> int:
     """Pieces that a context is cut into: enough programs to fill a large GPU, in few compiled variants."""
-    return 64 if num_rows <= 2 else 16 if num_rows <= 8 else 4
+    return 16 if num_rows <= 8 else 4
 
 
 def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables, *, overlap: bool = False) -> Tensor:

@@ -9,12 +9,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from flashsight.models.kernels.overlap import bring_near
+from flashsight.models.kernels.overlap import begin
 
-OUTPUTS, INPUTS, WARPS = 8, 512, 4
+OUTPUTS, INPUTS, WARPS = 4, 1024, 4
 """Rows and columns of the matrix that a program holds at once."""
-LINES_AHEAD = 32
-"""Cache lines of each row that an overlapping program asks for while the kernel before still runs."""
+STAGES, GATED_STAGES = 3, 1
+"""Parts of the matrix that are on their way at once; a gated program has two matrices on theirs anyway."""
+
+FEW_ROWS = 16
+"""Most rows of the product of a few."""
+FORM, GATED_FORM = (16, 256, 1, 6), (16, 256, 1, 3)
+"""Of the product of a few rows: outputs and inputs that a program holds at once, its warps and its stages."""
 
 
 def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
@@ -23,7 +28,7 @@ def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, ov
     y_1O = x_1C.new_empty(1, num_outputs)
     _product[(triton.cdiv(num_outputs, OUTPUTS),)](
         x_1C, weight_OC, weight_OC if bias_O is None else bias_O, y_1O, 1.0, OUT=num_outputs, IN=num_inputs,
-        HAS_BIAS=bias_O is not None, IS_GATED=False, BO=OUTPUTS, BC=INPUTS, LINES=LINES_AHEAD, OVERLAP=overlap,
+        HAS_BIAS=bias_O is not None, IS_GATED=False, BO=OUTPUTS, BC=INPUTS, STAGES=STAGES, OVERLAP=overlap,
         num_warps=WARPS, launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
@@ -36,42 +41,99 @@ def vector_swiglu(x_1C: Tensor, weight_OC: Tensor, scale: float, *, overlap: boo
     outputs = max(1, OUTPUTS // 2)
     _product[(triton.cdiv(num_outputs // 2, outputs),)](
         x_1C, weight_OC, weight_OC, y_1O, scale, OUT=num_outputs // 2, IN=num_inputs,
-        HAS_BIAS=False, IS_GATED=True, BO=outputs, BC=INPUTS, LINES=LINES_AHEAD // 2, OVERLAP=overlap,
+        HAS_BIAS=False, IS_GATED=True, BO=outputs, BC=INPUTS, STAGES=GATED_STAGES, OVERLAP=overlap,
         num_warps=WARPS, launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
 
 
+def rows_product(x_TC: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
+    """Return x @ weight.T + bias for up to FEW_ROWS rows, [T, O], on the matrix units."""
+    return _rows_product_of(x_TC, weight_OC, bias_O, None, overlap)
+
+
+def rows_swiglu(x_TC: Tensor, weight_OC: Tensor, scale: float, *, overlap: bool = False) -> Tensor:
+    """Return silu(x @ gate.T) * (x @ up.T) * scale for up to FEW_ROWS rows, [T, O / 2]; see `vector_swiglu`."""
+    return _rows_product_of(x_TC, weight_OC, None, scale, overlap)
+
+
+def _rows_product_of(
+    x_TC: Tensor, weight_OC: Tensor, bias_O: Tensor | None, gated_scale: float | None, overlap: bool
+) -> Tensor:
+    (num_rows, num_inputs), is_gated = x_TC.shape, gated_scale is not None
+    num_outputs = weight_OC.shape[0] // (2 if is_gated else 1)
+    y_TO = x_TC.new_empty(num_rows, num_outputs)
+    form = GATED_FORM if is_gated else FORM
+    _rows_product[(triton.cdiv(num_outputs, form[0]),)](
+        x_TC, weight_OC, weight_OC if bias_O is None else bias_O, y_TO, gated_scale or 1.0, num_rows,
+        OUT=num_outputs, IN=num_inputs, HAS_BIAS=bias_O is not None, IS_GATED=is_gated, BO=form[0], BC=form[1],
+        BR=FEW_ROWS, STAGES=form[3], OVERLAP=overlap, num_warps=form[2], launch_pdl=overlap,
+    )  # fmt: skip
+    return y_TO
+
+
 @triton.jit
-def _product(
-    x, weight, bias, y, scale, OUT: tl.constexpr, IN: tl.constexpr,
-    HAS_BIAS: tl.constexpr, IS_GATED: tl.constexpr, BO: tl.constexpr, BC: tl.constexpr, LINES: tl.constexpr,
+def _rows_product(
+    x, weight, bias, y, scale, num_rows, OUT: tl.constexpr, IN: tl.constexpr, HAS_BIAS: tl.constexpr,
+    IS_GATED: tl.constexpr, BO: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, STAGES: tl.constexpr,
     OVERLAP: tl.constexpr,
 ):  # fmt: skip
     outputs = tl.program_id(0) * BO + tl.arange(0, BO)
     is_output = outputs < OUT
-    rows = weight + outputs.to(tl.int64)[:, None] * IN
-    if OVERLAP:
-        tl.extra.cuda.gdc_launch_dependents()
-        near = weight + tl.minimum(outputs, OUT - 1).to(tl.int64)[:, None] * IN
-        bring_near(near, IN, LINES)
+    rows = weight + tl.minimum(outputs, OUT - 1).to(tl.int64)[:, None] * IN
+    row = tl.arange(0, BR)
+    is_row = row < num_rows
+    begin(OVERLAP)
+    total = tl.zeros((BO, BR), tl.float32)
+    gated = tl.zeros((BO, BR), tl.float32)
+    for start in tl.range(0, IN, BC, num_stages=STAGES):
+        places = start + tl.arange(0, BC)
+        is_inside = places < IN
+        x_CR = tl.load(x + row[None, :] * IN + places[:, None], mask=is_row[None, :] & is_inside[:, None], other=0.0)
+        w_OC = _loaded(rows + places[None, :], is_inside[None, :], IN % BC == 0)
+        total = tl.dot(w_OC, x_CR, total, input_precision="ieee")
         if IS_GATED:
-            bring_near(near + OUT * IN, IN, LINES)
-        tl.extra.cuda.gdc_wait()
+            up_OC = _loaded(rows + OUT * IN + places[None, :], is_inside[None, :], IN % BC == 0)
+            gated = tl.dot(up_OC, x_CR, gated, input_precision="ieee")
+    if HAS_BIAS:
+        total += tl.load(bias + outputs, mask=is_output, other=0.0).to(tl.float32)[:, None]
+    if IS_GATED:
+        total = total * tl.sigmoid(total) * (gated * scale)
+    tl.store(y + row[None, :] * OUT + outputs[:, None], total, mask=is_output[:, None] & is_row[None, :])
+
+
+@triton.jit
+def _product(
+    x, weight, bias, y, scale, OUT: tl.constexpr, IN: tl.constexpr,
+    HAS_BIAS: tl.constexpr, IS_GATED: tl.constexpr, BO: tl.constexpr, BC: tl.constexpr,
+    STAGES: tl.constexpr, OVERLAP: tl.constexpr,
+):  # fmt: skip
+    outputs = tl.program_id(0) * BO + tl.arange(0, BO)
+    is_output = outputs < OUT
+    rows = weight + outputs.to(tl.int64)[:, None] * IN
+    begin(OVERLAP)
+    IS_EVEN: tl.constexpr = (OUT % BO == 0) and (IN % BC == 0)
     total = tl.zeros((BO, BC), tl.float32)
     gated = tl.zeros((BO, BC), tl.float32)
-    for start in range(0, IN, BC):
+    for start in tl.range(0, IN, BC, num_stages=STAGES):
         places = start + tl.arange(0, BC)
         is_inside = places < IN
         mask = is_output[:, None] & is_inside[None, :]
-        part = tl.load(x + places, mask=is_inside, other=0.0).to(tl.float32)[None, :]
-        total += tl.load(rows + places[None, :], mask=mask, other=0.0).to(tl.float32) * part
+        part = _loaded(x + places, is_inside, IS_EVEN).to(tl.float32)[None, :]
+        total += _loaded(rows + places[None, :], mask, IS_EVEN).to(tl.float32) * part
         if IS_GATED:
-            up = tl.load(rows + OUT * IN + places[None, :], mask=mask, other=0.0)
-            gated += up.to(tl.float32) * part
+            gated += _loaded(rows + OUT * IN + places[None, :], mask, IS_EVEN).to(tl.float32) * part
     answer = tl.sum(total, axis=1)
     if HAS_BIAS:
         answer += tl.load(bias + outputs, mask=is_output, other=0.0).to(tl.float32)
     if IS_GATED:
         answer = answer * tl.sigmoid(answer) * (tl.sum(gated, axis=1) * scale)
     tl.store(y + outputs, answer, mask=is_output)
+
+
+@triton.jit
+def _loaded(pointers, mask, IS_EVEN: tl.constexpr):
+    """What is whole is loaded without a mask, which would cost the widest loads."""
+    if IS_EVEN:
+        return tl.load(pointers)
+    return tl.load(pointers, mask=mask, other=0.0)
