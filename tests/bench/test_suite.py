@@ -12,7 +12,7 @@ import pytest
 from flashsight.bench.measure import Row
 from flashsight.bench.process import started_service
 from flashsight.bench.soak import soak
-from flashsight.bench.suite import CASES, MARKS, Outcome, run_suite
+from flashsight.bench.suite import CASES, MARKS, PROMPT, TEXT_TOKENS, Outcome, fitting_prompt, run_suite
 from flashsight.bench.timeline import timeline
 from flashsight.bench.verdict import about_steps, agreements, beside_marks, reaches, side_by_side
 from flashsight.bench.wire import Wire
@@ -32,6 +32,7 @@ async def test_the_whole_table_and_an_overload_run_on_a_small_server(tiny_checkp
         outcome = await run_suite(
             wire, system="here", seed=3, cases=SMALL, num_tokens=3, keep=lambda known: kept.append(len(known.rows))
         )
+        prompt = await fitting_prompt(wire)
         soaked = await soak(wire, num_requests=30, num_clients=20, size=112, num_tokens=4, seed=9, quick_seconds=9)
     assert kept == list(range(1, len(CASES) + 1)), "each row is kept when it is there"
     assert "ready" in log_file.read_text()
@@ -40,7 +41,9 @@ async def test_the_whole_table_and_an_overload_run_on_a_small_server(tiny_checkp
     for case in SMALL:
         row = outcome.rows[case.name]
         assert (row.num_answers, row.num_failed) == (case.num_clients, 0)
-        assert row.prompt_tokens > 16
+        assert 16 < row.prompt_tokens <= TEXT_TOKENS + 20, "a picture of 112 px is 18 tokens between two others"
+    assert PROMPT.startswith(prompt)
+    assert 0 < len(prompt) < len(PROMPT), "this tokenizer makes too much of the whole"
     assert outcome.about["model_ready"] is True
     assert Outcome.read(json.dumps(outcome.as_dict())) == outcome
     assert soaked.num_answered + soaked.num_refused == soaked.num_asked == 30

@@ -235,6 +235,17 @@ def test_a_tiny_temperature_is_as_good_as_greedy(temperature: float, top_p: floa
     assert observed[logits.argmax()] == 50
 
 
+def test_what_many_sets_of_banned_ids_leave_behind_is_bounded_and_none_is_taken_for_another() -> None:
+    sampler = sampler_of(1)
+    logits = torch.from_numpy(some_logits(3)[None])
+    for token in range(VOCAB):
+        banned = tuple(other for other in range(VOCAB) if other != token)
+        state = SamplingState(TokenSampling(banned_ids=banned), np.zeros(0, np.int64))
+        for _ in range(2):
+            assert sampler.sample(logits.clone(), [state]).tokens == [token]
+    assert len(sampler._banned) <= 16
+
+
 def test_a_token_of_no_probability_is_never_drawn_at_the_edges() -> None:
     logits = np.full(VOCAB, -np.inf, np.float32)
     logits[[5, 6]] = 0.0

@@ -151,7 +151,7 @@ class _Batch:
     states: tuple[SamplingState, ...]
     bias_places: Tensor | None
     bias_values: Tensor
-    banned_NV: Tensor | None
+    banned: Tensor | None
     counting: tuple[int, ...]
     constrained: tuple[int, ...]
     constrained_rows: Tensor
@@ -227,7 +227,7 @@ class Sampler:
             states=states,
             bias_places=self._ints([row * self._vocab_size + token for row, token, _ in bias]) if bias else None,
             bias_values=self._floats([value for _, _, value in bias]),
-            banned_NV=self._banned_of([state.sampling.banned_ids for state in states]),
+            banned=self._banned_of([state.sampling.banned_ids for state in states]),
             counting=tuple(row for row in rows if states[row].is_counting),
             constrained=constrained,
             constrained_rows=self._ints(constrained),
@@ -280,8 +280,8 @@ class Sampler:
             self._penalise(flat, batch)
         if batch.bias_places is not None:
             flat.index_add_(0, batch.bias_places, batch.bias_values)
-        if batch.banned_NV is not None:
-            scores_NV.masked_fill_(batch.banned_NV, -math.inf)
+        if batch.banned is not None:
+            scores_NV.masked_fill_(batch.banned, -math.inf)
         if batch.constrained:
             allowed_NV = self._allowed(batch)
             kept_NV = scores_NV.index_select(0, batch.constrained_rows).masked_fill_(~allowed_NV, -math.inf)

@@ -263,6 +263,6 @@ def test_overlapping_kernels_that_compute_something_else_run_one_after_the_other
     takeover._try_out(lambda: None)
     takeover.go_on()
     assert takeover.backend is not None
-    one, two = (takeover.backend.step_of(StepForm(rows, rows), num_blocks=2) for rows in (1, 2))
-    assert (one.overlaps, two.overlaps) == (overlaps, False)
+    few, many = (takeover.backend.step_of(StepForm(rows, rows), num_blocks=2) for rows in (16, 17))
+    assert (few.overlaps, many.overlaps) == (overlaps, False)
     assert differences == []

@@ -33,7 +33,7 @@ MATRICES = [
 def few(is_gated: bool) -> tuple[dict[str, int], int]:
     """The form of a product of a few rows and its warps."""
     outputs, inputs, num_warps, stages = product.GATED_FORM if is_gated else product.FORM
-    return {"BO": outputs, "BC": inputs, "STAGES": stages, "BR": product.FEW_ROWS}, num_warps
+    return {"BO": outputs, "BC": inputs, "STAGES": stages, "BR": product.ROWS_AT_ONCE}, num_warps
 
 
 SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}

@@ -8,7 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-OVERLAPPING = {"_attend_decodes", "_join_splits", "_rotate_and_write", "_norm", "_add_norm", "_product", "_rows_product"}
+OVERLAPPING = {
+    "_attend_decodes",
+    "_join_splits",
+    "_rotate_and_write",
+    "_norm",
+    "_add_norm",
+    "_product",
+    "_rows_product",
+}
 """All that decodes of one and of a few sequences are made of."""
 ROOT = Path(__file__).parents[3]
 # What one block may hold on the smallest chip of a line, in bytes (CUDA C++ Programming Guide, compute capabilities).

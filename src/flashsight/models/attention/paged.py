@@ -20,7 +20,7 @@ from torch import Tensor
 from flashsight.models.attention.layout import KVCache, Span, StepLayout
 from flashsight.models.attention.staging import Staging
 from flashsight.models.kernels.paged import Tables, attend_chunks, attend_decodes, chunk_tokens
-from flashsight.models.kernels.product import FEW_ROWS
+from flashsight.models.kernels.product import ROWS_AT_ONCE
 from flashsight.models.kernels.rotary import rotate_and_write
 
 ALIGNED = 32
@@ -43,7 +43,7 @@ class PagedBackend:
     name = "paged"
 
     def __init__(self, num_heads: int, cache: KVCache, *, overlaps: bool = False) -> None:
-        """overlaps: let the kernels of one decode start before the ones before them have ended; needs sm_90."""
+        """overlaps: let a few decodes' kernels start before the ones before them have ended; needs sm_90."""
         self._cache, self._overlaps = cache, overlaps
         self.tile_tokens = chunk_tokens(num_heads, cache.k.shape[3])
         self._staging = Staging(cache.k.device, torch.int32)
@@ -81,7 +81,8 @@ class PagedStep:
         overlaps: bool = False,
     ) -> None:
         self.form = form
-        self.overlaps = overlaps and form.num_tiles == 0 and form.num_rows <= FEW_ROWS  # there every kernel is one of ours
+        # There every kernel is one of ours.
+        self.overlaps = overlaps and form.num_tiles == 0 and form.num_rows <= ROWS_AT_ONCE
         self._cache, self._tile_tokens = cache, tile_tokens
         self._staging = staging
         lengths = [form.num_rows, *([form.num_sequences] * 4), form.num_tiles, form.num_tiles, num_blocks]

@@ -1,7 +1,6 @@
 """Kernels that start while the one before still runs, and wait for its end before they read what it may have written.
 
-Programmatic dependent launch, sm_90 and newer. Each kernel of such a chain calls `begin` first, or the two halves of
-it; what lies between them may read weights only, since all else may still be in the making.
+Programmatic dependent launch, sm_90 and newer. Each kernel of such a chain calls `begin` before it loads anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A matrix times one row: the product that a decode step of one sequence is made of, bounded by reading the matrix.
+"""A matrix times one row or a few: what decode steps are made of, bounded by reading the matrix.
 
 Every program owns some output numbers and reads their rows of the matrix once, so nothing is summed across programs.
 """
@@ -16,10 +16,10 @@ OUTPUTS, INPUTS, WARPS = 4, 1024, 4
 STAGES, GATED_STAGES = 3, 1
 """Parts of the matrix that are on their way at once; a gated program has two matrices on theirs anyway."""
 
-FEW_ROWS = 16
-"""Most rows of the product of a few."""
+ROWS_AT_ONCE = 16
+"""Most rows of a product of a few."""
 FORM, GATED_FORM = (16, 256, 1, 6), (16, 256, 1, 3)
-"""Of the product of a few rows: outputs and inputs that a program holds at once, its warps and its stages."""
+"""Of such a product: outputs and inputs that a program holds at once, its warps and its stages."""
 
 
 def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
@@ -48,12 +48,12 @@ def vector_swiglu(x_1C: Tensor, weight_OC: Tensor, scale: float, *, overlap: boo
 
 
 def rows_product(x_TC: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
-    """Return x @ weight.T + bias for up to FEW_ROWS rows, [T, O], on the matrix units."""
+    """Return x @ weight.T + bias for up to ROWS_AT_ONCE rows, [T, O], on the matrix units."""
     return _rows_product_of(x_TC, weight_OC, bias_O, None, overlap)
 
 
 def rows_swiglu(x_TC: Tensor, weight_OC: Tensor, scale: float, *, overlap: bool = False) -> Tensor:
-    """Return silu(x @ gate.T) * (x @ up.T) * scale for up to FEW_ROWS rows, [T, O / 2]; see `vector_swiglu`."""
+    """Return silu(x @ gate.T) * (x @ up.T) * scale for up to ROWS_AT_ONCE rows, [T, O / 2]; see `vector_swiglu`."""
     return _rows_product_of(x_TC, weight_OC, None, scale, overlap)
 
 
@@ -67,7 +67,7 @@ def _rows_product_of(
     _rows_product[(triton.cdiv(num_outputs, form[0]),)](
         x_TC, weight_OC, weight_OC if bias_O is None else bias_O, y_TO, gated_scale or 1.0, num_rows,
         OUT=num_outputs, IN=num_inputs, HAS_BIAS=bias_O is not None, IS_GATED=is_gated, BO=form[0], BC=form[1],
-        BR=FEW_ROWS, STAGES=form[3], OVERLAP=overlap, num_warps=form[2], launch_pdl=overlap,
+        BR=ROWS_AT_ONCE, STAGES=form[3], OVERLAP=overlap, num_warps=form[2], launch_pdl=overlap,
     )  # fmt: skip
     return y_TO
 
