@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
@@ -40,8 +41,10 @@ MATRICES = {
     "down": (4096, 13696),
     "head": (151552, 4096),
 }
-FORMS = ((4, 512, 2), (4, 1024, 4), (8, 512, 4), (8, 1024, 4), (16, 512, 4), (16, 512, 8))
-"""Outputs, inputs and warps of a program of the product of one row."""
+FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (4, 1024, 4, 5), (8, 1024, 8, 3), (2, 2048, 4, 1), (4, 2048, 8, 3))
+"""Outputs, inputs, warps and stages of a program of the product of one row."""
+FEW_FORMS = ((16, 256, 1, 3), (16, 256, 1, 6), (16, 256, 2, 6), (64, 128, 4, 4), (64, 128, 4, 6), (32, 256, 4, 4))
+"""The same of the product of a few rows."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
 """(sequences, tokens before, new tokens of each)."""
@@ -54,6 +57,19 @@ def some(*shape: int) -> Tensor:
 
 def milliseconds(run: Callable[[], object]) -> float:
     return float(triton.testing.do_bench(run, warmup=25, rep=100, return_mode="median"))
+
+
+def in_turn(run: Callable[[], object], times: int = 40) -> float:
+    """Milliseconds of one call of many that follow one another in a recording, as a step's kernels do.
+
+    Alone a kernel of 20 microseconds shows its start and end rather than its speed.
+    """
+    run()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(times):
+            run()
+    return milliseconds(graph.replay) / times
 
 
 def line(name: str, ms: float, *, num_bytes: float = 0, flops: float = 0) -> None:
@@ -70,31 +86,52 @@ def ceilings() -> None:
 
 def products() -> None:
     for name, (outputs, inputs) in MATRICES.items():
-        weights = [some(outputs, inputs) for _ in range(max(2, (256 << 20) // (2 * outputs * inputs)))]
-        turn = 0
+        weights = [some(outputs, inputs) for _ in range(max(2, (400 << 20) // (2 * outputs * inputs)))]
+        turns = count()
 
         def weight() -> Tensor:
-            nonlocal turn
-            turn += 1
-            return weights[turn % len(weights)]
+            return weights[next(turns) % len(weights)]
 
         num_bytes = 2.0 * outputs * inputs
-        for num_rows in (1, 2, 4, 8, 32, 64):
+        times = 6 if name == "head" else 40
+        for num_rows in (1, 8, 32):
             x = some(num_rows, inputs)
-            line(f"{name} torch, {num_rows} rows", milliseconds(lambda: F.linear(x, weight())), num_bytes=num_bytes)
-        x = some(1, inputs)
-        for product.OUTPUTS, product.INPUTS, product.WARPS in FORMS:
-            form = f"outputs {product.OUTPUTS} inputs {product.INPUTS} warps {product.WARPS}"
-            ms = milliseconds(lambda: product.vector_product(x, weight(), None))
-            line(f"{name} ours, {form}", ms, num_bytes=num_bytes)
-            if name == "gate_up":
-                ms = milliseconds(lambda: product.vector_swiglu(x, weight(), 1.0))
-                line(f"{name} ours with swiglu, {form}", ms, num_bytes=num_bytes)
+            ms = in_turn(lambda: F.linear(x, weight()), times)
+            line(f"{name} torch, {num_rows} rows", ms, num_bytes=num_bytes)
+        for overlap in (False, True):
+            ours(name, inputs, weight, times, num_bytes, overlap)
         for num_rows in (384, 1440):
             if name != "head":
                 x = some(num_rows, inputs)
                 ms = milliseconds(lambda: F.linear(x, weight()))
                 line(f"{name} torch, {num_rows} rows", ms, flops=2.0 * num_rows * outputs * inputs)
+
+
+def ours(name: str, inputs: int, weight: Callable[[], Tensor], times: int, num_bytes: float, overlap: bool) -> None:
+    """Every form of both products of one matrix; gate_up with SwiGLU in it."""
+    is_gated, how = name == "gate_up", "overlapping" if overlap else "in turn"
+    one, few = some(1, inputs), some(8, inputs)
+    for form in FORMS:
+        product.OUTPUTS, product.INPUTS, product.WARPS, stages = form
+        product.STAGES = product.GATED_STAGES = stages
+        ms = in_turn(lambda: _one(one, weight(), is_gated, overlap), times)
+        line(f"{name} ours, 1 row {form} {how}", ms, num_bytes=num_bytes)
+    for product.FORM in FEW_FORMS if name != "head" else ():
+        product.GATED_FORM = product.FORM
+        ms = in_turn(lambda: _few(few, weight(), is_gated, overlap), times)
+        line(f"{name} ours, 8 rows {product.FORM} {how}", ms, num_bytes=num_bytes)
+
+
+def _one(x: Tensor, weight: Tensor, is_gated: bool, overlap: bool) -> Tensor:
+    if is_gated:
+        return product.vector_swiglu(x, weight, 1.0, overlap=overlap)
+    return product.vector_product(x, weight, None, overlap=overlap)
+
+
+def _few(x: Tensor, weight: Tensor, is_gated: bool, overlap: bool) -> Tensor:
+    if is_gated:
+        return product.rows_swiglu(x, weight, 1.0, overlap=overlap)
+    return product.rows_product(x, weight, None, overlap=overlap)
 
 
 def row_kernels() -> None:
