@@ -3,7 +3,8 @@
     python3 scripts/forecast.py
 
 Clients in a closed loop, each with a new picture every time and 64 tokens to answer; virtual time, no model and no GPU.
-The times below are guesses for one H200 until scripts/kernels.py has measured them; put those in their place.
+The times of the device are what scripts/kernels.py measured on one H200; those of the host what `bench gpu` left of a request
+when they are taken off, on a machine whose other cores were busy.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from flashsight.engine.scheduler import Scheduler
 from flashsight.engine.sequence import Sequence, SequenceId
 
 PATCHES, PROMPT = {512: 1296, 1024: 5476}, {512: 383, 1024: 1428}
-ENCODE_MS = {1296: 3.6, 5476: 20.0}
-DECODE_FIRST_MS, DECODE_ROW_MS = 4.9, 0.03
-CHUNK_LEAST_MS, CHUNK_FIXED_MS, CHUNK_TOKEN_MS = 5.2, 1.3, 0.0268
-DECODE_FILE_MS = {512: 1.2, 1024: 4.0}
-BEFORE_MS, AFTER_MS, AGAIN_MS = 1.5, 0.6, 0.8
+ENCODE_MS = {1296: 4.4, 5476: 22.4}
+DECODE_ALONE_MS, DECODE_FIRST_MS, DECODE_ROW_MS = 4.8, 5.35, 0.023
+CHUNK_LEAST_MS, CHUNK_FIXED_MS, CHUNK_TOKEN_MS = 5.2, 0.3, 0.0257
+DECODE_FILE_MS = {512: 2.4, 1024: 6.0}
+BEFORE_MS, AFTER_MS, AGAIN_MS = 4.0, 1.5, 1.5
 """From the client to the engine; from the engine to the client; from an answer's end to the next question."""
 GAP_MS = 0.25
 """What the host needs between two steps of which the second is not launched ahead."""
@@ -92,7 +93,9 @@ class Run:
         encoding = sum(ENCODE_MS[encode.picture.grid.num_patches] for encode in plan.encodes)
         if len(plan.chunks) > plan.num_decodes:
             return encoding + max(CHUNK_LEAST_MS, CHUNK_FIXED_MS + CHUNK_TOKEN_MS * plan.num_tokens)
-        return encoding + (DECODE_FIRST_MS + DECODE_ROW_MS * (plan.num_tokens - 1) if plan.chunks else 0.0)
+        if plan.num_tokens == 1:
+            return encoding + DECODE_ALONE_MS
+        return encoding + (DECODE_FIRST_MS + DECODE_ROW_MS * plan.num_tokens if plan.chunks else 0.0)
 
     def step(self, ahead: Plan | None) -> Plan | None:
         """Run a step; return the one that was launched behind it, if one was."""
