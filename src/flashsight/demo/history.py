@@ -39,8 +39,9 @@ def told(runs: Sequence[TrainingRun]) -> str:
     """The runs in words: how many pictures, how long, on what."""
     if not runs:
         return "How long it was trained is not known."
-    about = "about " if any(run.is_about for run in runs) else ""
-    pictures = f"{about.capitalize()}{sum(run.pictures for run in runs):,} drawn pictures with several questions each"
+    count = sum(run.pictures for run in runs)
+    counted = f"About {round(count, -5):,}" if any(run.is_about for run in runs) else f"{count:,}"
+    pictures = f"{counted} drawn pictures with several questions each"
     spans = [
         f"{run.seconds / 60:.0f} minutes on {_devices(run.devices)} ({'about ' * run.is_about}{run.steps:,} steps)"
         for run in runs
@@ -51,4 +52,4 @@ def told(runs: Sequence[TrainingRun]) -> str:
 
 
 def _devices(count: int) -> str:
-    return {1: "one GPU", 2: "two GPUs"}.get(count, f"{count} GPUs")
+    return {1: "one GPU", 2: "two GPUs", 3: "three GPUs", 4: "four GPUs"}.get(count, f"{count} GPUs")
