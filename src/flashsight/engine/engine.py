@@ -17,6 +17,7 @@ from threading import Event, Thread
 from flashsight.core.errors import EngineFault, FlashSightError, NotReady
 from flashsight.core.line import Waiting
 from flashsight.core.types import ModelInput, PromptStats, Salt, TokenEvent, TokenSampling
+from flashsight.engine.crowd import Crowd
 from flashsight.engine.inbox import Abort, Inbox, Message, Nudge, Stop, Submit
 from flashsight.engine.loop import Loop
 from flashsight.engine.process import step_back, tune_process
@@ -32,8 +33,8 @@ from flashsight.engine.trace import Trace
 
 _log = logging.getLogger(__name__)
 
-ENGINE_NICENESS = 5
-DECODE_NICENESS = 10
+ENGINE_NICENESS = 1
+DECODE_NICENESS = 5
 """How far the threads that compute step back behind the event loop (0), as `nice` counts."""
 QUIET_SECONDS = 2.0
 """The books are checked when nobody has come for so long: a first token must not wait for that."""
@@ -180,6 +181,7 @@ class Engine:
     def _run(self) -> None:
         stop: Stop | None = None
         is_busy = True
+        crowd = Crowd.around_torch()
         while stop is None or (stop.drain and not self._loop.is_idle):
             for message in self._inbox.take(wait=not is_busy):
                 if isinstance(message, Stop):
@@ -189,6 +191,7 @@ class Engine:
             if stop is not None and not stop.drain:
                 return
             is_busy = self._loop.step() or self._loop.rest()
+            crowd.look()
             if not is_busy and self._inbox.is_quiet_for(QUIET_SECONDS):
                 self._loop.check()
 
