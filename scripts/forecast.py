@@ -3,8 +3,8 @@
     python3 scripts/forecast.py
 
 Clients in a closed loop, each with a new picture every time and 64 tokens to answer; virtual time, no model and no GPU.
-The times of the device are what scripts/kernels.py measured on one H200; those of the host what `bench gpu` showed beyond
-them, on a machine whose other cores were busy.
+The times of the device are what scripts/kernels.py measured on one H200; those of the host what `bench gpu` showed
+beyond them, on a machine whose other cores were busy.
 """
 
 from __future__ import annotations
