@@ -27,7 +27,7 @@ def test_one_client_waits_for_his_own_pieces_only(forecast: dict[str, Any]) -> N
         forecast["AFTER_MS"],
     ]
     assert first == pytest.approx(sum(pieces), rel=0.1)
-    whole = first + 63 * forecast["DECODE_FIRST_MS"] + forecast["AGAIN_MS"]
+    whole = first + 63 * forecast["DECODE_ALONE_MS"] + forecast["AGAIN_MS"]
     assert rate == pytest.approx(1000 / whole, rel=0.05)
 
 

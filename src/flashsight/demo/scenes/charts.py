@@ -26,7 +26,7 @@ KINDS: dict[Kind, Term] = {
 }
 PALETTE = (5, 1, 3, 0, 6, 4, 2, 7, 8, 11)
 MOST = 7  # values of a chart
-READ_OFF = 20  # parts of an axis: so finely a value is read off where it is not written
+READ_OFF = 100  # parts of an axis: so finely a value is told where it is not written
 
 
 def _draw_values(rng: random.Random, kind: Kind, count: int) -> tuple[float, ...]:
@@ -120,7 +120,7 @@ def _tell_values(facts: Facts, series: Series) -> Term | None:
             if series.values.count(series.values[number]) == 1:
                 facts.add("item_of", same(label), x=same(series.said(number)), weight=0.35)
         elif series.values[number] >= 0.3 * series.top:
-            facts.add("value_of", _read_off(series, number), x=same(label), weight=0.5)
+            facts.add("value_of", _read_off(series, number), x=same(label), weight=0.9)
     if not series.is_labelled:
         return None
     every = listed(f"{label} {series.said(number)}" for number, label in enumerate(series.labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -13,7 +13,7 @@ from flashsight.demo.scenes.asking import Facts, listed
 from flashsight.demo.scenes.canvas import Canvas, Rgb, luminance
 from flashsight.demo.scenes.colours import near, spell, tinted
 from flashsight.demo.scenes.paper import backdrop, paper
-from flashsight.demo.scenes.restyling import restyled
+from flashsight.demo.scenes.restyling import enlarged, restyled
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, Concept, Term
 
 UNKNOWN = Term("不在我的词汇里。", "It is not in my vocabulary.")
@@ -36,6 +36,13 @@ class Drawn:
         """The same drawing in shades of another colour."""
         plain = self.plain or self.sprite
         return Drawn(tinted(rng, plain, colour), (colour,), plain)
+
+    def sharp(self, rng: random.Random, side: float) -> Drawn:
+        """The same drawing in few flat colours, at the size that it will have."""
+        picture = self.sprite.picture
+        scale = side / max(picture.size)
+        picture = enlarged(picture, round(picture.width * scale), round(picture.height * scale), rng.choice((3, 5, 8)))
+        return Drawn(replace(self.sprite, picture=picture), self.colours, self.plain)
 
     @property
     def concept(self) -> Concept | None:
@@ -65,6 +72,8 @@ def visible_colours(ground: Rgb) -> list[int]:
 
 
 RESTYLED = 0.35  # of the drawings look otherwise than in their set
+SHARP_SHARE, BLURRED = 0.6, 160
+"""So many of the drawings that are larger than that are made sharp in training: stretched, they are all blurred."""
 _UPRIGHT = frozenset({"图标", "手势", "文具", "乐器", "电子数码", "建筑", "交通工具"})
 _BY_COLOUR = frozenset({"apple", "green apple", "orange", "lemon", "tomato"})  # another colour makes it another thing
 _LETTERED = frozenset({"stop sign", "parking sign", "calendar", "newspaper", "police car", "ambulance", "bus"})
@@ -171,6 +180,8 @@ class OneIcon:
             canvas.rounded((x, y, x + side, y + side), rng.choice((0, side / 5, side / 2)), ground)
             x, y, side = x + side * 0.18, y + side * 0.18, side * 0.64
         drawn = drawing(rng, pick_sprite(rng, material, split, self._unnamed_share, self.styles), ground, 0.25)
+        if split == "train" and side > BLURRED and drawn.sprite.style != "photo" and rng.random() < SHARP_SHARE:
+            drawn = drawn.sharp(rng, side)
         place(rng, canvas, drawn, (x, y, x + side, y + side))
         facts = Facts("photo" if drawn.sprite.style == "photo" else "icon")
         tell(facts, drawn)

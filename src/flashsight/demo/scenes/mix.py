@@ -20,15 +20,15 @@ WEIGHTS: Mapping[Scene, float] = {
     Ui(): 20,
     Browser(): 16,
     Card(): 18,
-    OneIcon(): 10,
+    OneIcon(0.18): 11,
     Photo(): 5,
     ManyIcons(): 5,
     Reading(): 14,
-    Chart(): 14,
+    Chart(): 16,
     Nothing(): 2.5,
-    TwoDrawings(): 2,
-    TwoCards(): 3.5,
-    TwoScreens(): 3,
+    TwoDrawings(): 3,
+    TwoCards(): 4.5,
+    TwoScreens(): 5,
 }
 
 SCENES: Mapping[str, Scene] = {scene.name: scene for scene in WEIGHTS}

@@ -29,6 +29,23 @@ def restyled(rng: random.Random, sprite: Sprite) -> Sprite:
     return _made(sprite, rng.choice(ways)(rng, sprite.picture))
 
 
+def enlarged(picture: Image.Image, width: int, height: int, num_colours: int) -> Image.Image:
+    """A drawing at a larger size with sharp edges, as if it had been drawn at that size, in few flat colours.
+
+    Drawings are kept at about 112 pixels: stretched, all large ones would be blurred, and a sharp one never seen.
+    """
+    size, blur = (2 * width, 2 * height), ImageFilter.GaussianBlur(0.9)  # twice, so that edges are soft afterwards
+    few = picture.convert("RGB").quantize(num_colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    numbers, is_seen = np.asarray(few), np.asarray(picture.getchannel("A")) > 127
+    colours = [number for number in range(num_colours) if (is_seen & (numbers == number)).any()]
+    masks = (Image.fromarray(np.where(numbers == number, 255, 0).astype(np.uint8)) for number in colours)
+    layers = [np.asarray(mask.filter(blur).resize(size, Image.Resampling.BICUBIC)) for mask in masks]
+    palette = np.asarray(few.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    flat = Image.fromarray(palette[colours][np.argmax(layers, axis=0)])
+    alpha = picture.getchannel("A").resize(size, Image.Resampling.BICUBIC).point(lambda v: 255 if v > 127 else 0)
+    return _with_alpha(flat, alpha).resize((width, height), Image.Resampling.BOX)
+
+
 def _made(sprite: Sprite, picture: Image.Image) -> Sprite:
     return Sprite(sprite.concept, sprite.style, picture, () if sprite.is_shape else main_colours(picture))
 
