@@ -27,7 +27,7 @@ def may_run_ahead(sampling: TokenSampling) -> bool:
     """True if the device draws the next token by itself, and no token drawn before changes its scores."""
     is_cut = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
     return (
-        (sampling.temperature == 0 or sampling.top_k == 1 or not is_cut)
+        (sampling.is_greedy or not is_cut)
         and sampling.constraint is None
         and sampling.num_logprobs is None
         and sampling.repetition_penalty == 1

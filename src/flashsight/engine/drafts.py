@@ -25,7 +25,7 @@ SHORTEST_REST, LONGEST_REST = 16, 1024
 def may_draft(sampling: TokenSampling) -> bool:
     """True if the next token is the highest score and nothing that was drawn before changes the scores."""
     return (
-        (sampling.temperature == 0 or sampling.top_k == 1)
+        sampling.is_greedy
         and sampling.constraint is None
         and sampling.num_logprobs is None
         and sampling.repetition_penalty == 1

@@ -25,8 +25,6 @@ from flashsight.engine.device import Stamp
 
 _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
-_COLDEST = 1e-6
-"""At and below this temperature the likeliest token is taken: float32 could not divide by much less."""
 _MOST_BANNED = 16
 """Sets of banned ids whose masks are kept."""
 _HEAD = 256
@@ -41,7 +39,7 @@ class SamplingState:
 
     def __init__(self, sampling: TokenSampling, prompt_ids: NDArray[np.int64]) -> None:
         self.sampling = sampling
-        self.is_greedy = sampling.temperature <= _COLDEST or sampling.top_k == 1
+        self.is_greedy = sampling.is_greedy
         self.is_truncated = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
         self.is_counting = (
             sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
