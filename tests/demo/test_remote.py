@@ -62,13 +62,15 @@ def test_evaluate_measures_both_and_names_the_better(
 ) -> None:
     out = tmp_path / "out"
     against = ["--against", str(tmp_path / "old"), "--answers", "1"]
-    remote.main(["evaluate", str(run), str(material.folder), str(out), *against])
+    remote.main(["evaluate", str(run), str(material.folder), str(out), *against, "--full"])
     assert len(list(out.iterdir())) <= 8
     with zipfile.ZipFile(out / "evaluation.zip") as bundle:
         names = set(bundle.namelist())
-        reports = [json.loads(bundle.read(f"{which}/report.json")) for which in ("new", "old")]
+        reports = [json.loads(bundle.read(f"{which}/report.json")) for which in ("new", "old", "full")]
     assert {f"{which}/{name}" for which in ("new", "old") for name in ("table.md", "MODEL_CARD.md")} <= names
     assert reports[0]["rows"] == reports[1]["rows"]  # the same weights
+    assert reports[2]["weights"] != reports[0]["weights"]
+    assert (run / "full" / "model.safetensors").stat().st_size > 3 * (out / "model.safetensors").stat().st_size
     assert capsys.readouterr().out.strip().endswith("better on the whole is the old one: leave it as it is")
 
 

@@ -153,8 +153,11 @@ def _weights(checkpoint: Path) -> Mapping[str, Tensor]:
     return loaded.model.state_dict()
 
 
-def export_state(folder: Path, out: Path) -> dict[str, float]:
-    """Write the saved state of a training run as int8 shards of at most 15 MiB; return how far it had come."""
+def export_state(folder: Path, out: Path, *, int8: bool = True) -> dict[str, float]:
+    """Write the saved state of a training run as int8 shards of at most 15 MiB; return how far it had come.
+
+    int8 False: as the float32 numbers that they were trained as.
+    """
     path = folder / STATE
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; a training run saves it every few minutes")
@@ -162,7 +165,7 @@ def export_state(folder: Path, out: Path) -> dict[str, float]:
         progress: dict[str, float] = json.loads(file.metadata()["progress"])
         names = [name for name in file.keys() if name.startswith("master.")]  # noqa: SIM118
         masters = {name.removeprefix("master."): file.get_tensor(name) for name in names}
-    write_compact(out, checkpoint_tensors(masters, read_config(NANO)), NANO)
+    write_compact(out, checkpoint_tensors(masters, read_config(NANO)), NANO, int8=int8)
     run = TrainingRun(
         pictures=int(progress["pictures"]),
         seconds=progress["seconds"],

@@ -65,15 +65,23 @@ def checkpoint_tensors(masters: Mapping[str, Tensor], config: Glm4vConfig) -> di
 
 
 def write_compact(
-    folder: Path, tensors: Mapping[str, Tensor], documents: Path, *, max_shard_bytes: int = TRAVEL_BYTES
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    documents: Path,
+    *,
+    int8: bool = True,
+    max_shard_bytes: int = TRAVEL_BYTES,
 ) -> None:
-    """Write an int8 checkpoint with the documents of another folder; shards of at most 15 MiB unless told otherwise."""
+    """Write an int8 checkpoint with the documents of another folder; shards of at most 15 MiB unless told otherwise.
+
+    int8 False: the numbers as they are, to see what rounding them costs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in DOCUMENTS:
         if documents.resolve() != folder.resolve():
             shutil.copyfile(documents / name, folder / name)
     config = json.loads((documents / "config.json").read_text(encoding="utf-8"))
-    write_checkpoint(folder, tensors, config, int8=True, max_shard_bytes=max_shard_bytes)
+    write_checkpoint(folder, tensors, config, int8=int8, max_shard_bytes=max_shard_bytes)
 
 
 def join_shards(shards: Path, folder: Path, card: str) -> None:

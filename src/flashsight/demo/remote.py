@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     evaluate.add_argument("--against", type=Path, help="a checkpoint folder to compare with; default: the built-in one")
     evaluate.add_argument("--answers", type=int, default=200, help="answers wanted for each row of the table")
     evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.add_argument("--full", action="store_true", help="also the weights before they are rounded to int8")
     chosen = parser.parse_args(arguments)
     chosen.do(chosen)
 
@@ -170,6 +171,13 @@ def _evaluate(chosen: argparse.Namespace) -> None:
     _keep(evaluation, old, against, folder / "old")
     _bundle(folder, chosen.out)
     _say(f"new: {new.overall:.4f} over all\n{table(new.report)}\nold: {old.overall:.4f} over all\n{table(old.report)}")
+    if chosen.full:
+        full = chosen.run / "full"
+        export_state(chosen.run, full, int8=False)
+        unrounded = evaluation.of(str(full), _say)
+        _keep(evaluation, unrounded, full, folder / "full")
+        _bundle(folder, chosen.out)
+        _say(f"new without int8: {unrounded.overall:.4f} over all\n{table(unrounded.report)}")
     better = "the new one: package it" if new.overall > old.overall else "the old one: leave it as it is"
     _say(f"better on the whole is {better}")
 
