@@ -164,7 +164,7 @@ def test_whoever_reaches_the_end_of_his_answer_is_left_out_and_only_a_stop_token
         ({"frequency_penalty": 0.5}, False),
         ({"presence_penalty": 0.5}, False),
         ({"repetition_penalty": 1.1}, False),
-        ({"num_logprobs": 0}, False),
+        ({"num_logprobs": 5}, True),
     ],
     ids=str,
 )
@@ -277,9 +277,10 @@ async def test_whoever_wants_logprobs_gets_those_of_his_own_tokens(make_rig: Mak
     whole = await rig.tokens(prompt, TokenSampling(max_tokens=8))
     before = rig.engine.snapshot().total_steps_ahead
     events = await rig.answer(prompt, TokenSampling(max_tokens=8, num_logprobs=1))
-    said = [event.logprob.token for event in events if isinstance(event.logprob, TokenLogprob)]
-    assert said == whole
-    assert rig.engine.snapshot().total_steps_ahead == before
+    said = [event.logprob for event in events if isinstance(event.logprob, TokenLogprob)]
+    assert [each.token for each in said] == whole
+    assert [event.top[0] for event in events if event.top] == said, "greedy: the best is what was taken"
+    assert rig.engine.snapshot().total_steps_ahead > before
 
 
 @pytest.mark.usefixtures("ahead")

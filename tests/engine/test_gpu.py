@@ -114,6 +114,29 @@ async def test_a_size_that_is_shown_often_is_recorded_and_its_answers_stay_the_s
         fast.engine.stop()
 
 
+async def test_logprobs_are_those_of_the_reference_though_the_next_step_overwrites_what_they_came_from(
+    cuda_model: Glm4v, tiny_reference: Any
+) -> None:
+    asking = TokenSampling(max_tokens=24, num_logprobs=3)
+    prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS]
+    plain = build_rig(cuda_model)
+    try:
+        expected = [await plain.answer(prompt, asking) for prompt in prompts]
+    finally:
+        plain.engine.stop()
+    fast = build_rig(cuda_model, is_fast=True)
+    try:
+        assert await has_taken_over(fast, num_recorded=4 + 3)
+        for prompt, events in zip(prompts, expected, strict=True):
+            for found, right in zip(await fast.answer(prompt, asking), events, strict=True):
+                assert found.token == right.token
+                for ours, theirs in zip(found.top, right.top, strict=True):
+                    assert ours.logprob == pytest.approx(theirs.logprob, abs=0.05)
+        assert fast.engine.snapshot().total_steps_ahead > 20
+    finally:
+        fast.engine.stop()
+
+
 async def test_memory_is_flat_once_all_is_recorded(cuda_model: Glm4v, tiny_reference: Any) -> None:
     rig = build_rig(cuda_model, is_fast=True)
     try:

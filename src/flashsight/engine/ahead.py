@@ -29,7 +29,6 @@ def may_run_ahead(sampling: TokenSampling) -> bool:
     return (
         (sampling.is_greedy or not is_cut)
         and sampling.constraint is None
-        and sampling.num_logprobs is None
         and sampling.repetition_penalty == 1
         and sampling.presence_penalty == 0
         and sampling.frequency_penalty == 0

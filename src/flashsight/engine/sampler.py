@@ -10,9 +10,8 @@ top_k, top_p (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, over what 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,22 +123,31 @@ class Sampled:
 class Drawn:
     """The tokens of a step on their way to the host.
 
-    tokens: [N] on the device, where the next step may read them before anybody else does. A row that reports logprobs
-    must be read before its logits are overwritten.
+    tokens: [N] on the device, where the next step may read them before anybody else does.
     """
 
     tokens: Tensor
     ended: Stamp
     _found: Tensor
-    _report: Callable[[], tuple[list[TokenLogprob | None], list[tuple[TokenLogprob, ...]]]]
+    _reported: Tensor | None
+    _batch: _Batch
 
     def read(self) -> Sampled:
         """Wait for the tokens."""
         self.ended.wait()
         numbers, peaks = self._found.tolist()
-        logprobs, tops = self._report()
+        tokens = [int(number) for number in numbers]
+        logprobs: list[TokenLogprob | None] = [None] * len(tokens)
+        tops: list[tuple[TokenLogprob, ...]] = [()] * len(tokens)
+        reported = [] if self._reported is None else self._reported.tolist()
+        for row, (chosen, *best) in zip(self._batch.reporting, reported, strict=True):
+            num_top = self._batch.states[row].sampling.num_logprobs or 0
+            values, ids = best[: len(best) // 2], best[len(best) // 2 :]
+            pairs = list(zip(ids, values, strict=True))[:num_top]
+            logprobs[row] = TokenLogprob(token=tokens[row], logprob=chosen)
+            tops[row] = tuple(TokenLogprob(token=int(i), logprob=value) for i, value in pairs if value > -math.inf)
         broken = tuple(row for row, peak in enumerate(peaks) if not math.isfinite(peak))
-        return Sampled([int(number) for number in numbers], logprobs, tops, broken)
+        return Sampled(tokens, logprobs, tops, broken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +211,10 @@ class Sampler:
             if draws is not None:
                 tokens_N[draws.rows] = choose(scores_NV.index_select(0, draws.rows), self._uniforms(draws), draws)
         # One copy back, and so one wait for the device; a float holds every id that a vocabulary has.
-        found = torch.stack((tokens_N.to(peaks_N.dtype), peaks_N))
-        if self._device.type != "cpu":
-            found = torch.empty(found.shape, dtype=found.dtype, pin_memory=True).copy_(found, non_blocking=True)
-        return Drawn(tokens_N, Stamp(self._device), found, partial(self._report, scores_NV, tokens_N, batch))
+        found = self._on_host(torch.stack((tokens_N.to(peaks_N.dtype), peaks_N)))
+        reported = self._reported(scores_NV, tokens_N, batch)
+        reported = None if reported is None else self._on_host(reported)
+        return Drawn(tokens_N, Stamp(self._device), found, reported, batch)
 
     # --- what stays between steps ------------------------------------------------------------------------------
 
@@ -313,29 +321,25 @@ class Sampler:
 
     # --- logprobs ----------------------------------------------------------------------------------------------
 
-    def _report(
-        self, scores_NV: Tensor, tokens_N: Tensor, batch: _Batch
-    ) -> tuple[list[TokenLogprob | None], list[tuple[TokenLogprob, ...]]]:
-        logprobs: list[TokenLogprob | None] = [None] * len(batch.states)
-        tops: list[tuple[TokenLogprob, ...]] = [()] * len(batch.states)
+    def _reported(self, scores_NV: Tensor, tokens_N: Tensor, batch: _Batch) -> Tensor | None:
+        """Return of each reporting row its token's logprob, the best logprobs and their ids: [n, 1 + 2 best]."""
         if not batch.reporting:
-            return logprobs, tops
+            return None
         all_NV = torch.log_softmax(scores_NV.index_select(0, batch.reporting_rows), dim=-1)
-        tokens = tokens_N.index_select(0, batch.reporting_rows)
-        chosen = all_NV.gather(1, tokens.unsqueeze(1)).squeeze(1).tolist()
+        chosen_N1 = all_NV.gather(1, tokens_N.index_select(0, batch.reporting_rows).unsqueeze(1))
         best = all_NV.topk(min(batch.num_top, self._vocab_size), dim=-1)
-        values, ids = best.values.tolist(), best.indices.tolist()
-        for place, (row, token) in enumerate(zip(batch.reporting, tokens.tolist(), strict=True)):
-            num_top = batch.states[row].sampling.num_logprobs or 0
-            pairs = zip(ids[place][:num_top], values[place][:num_top], strict=True)
-            logprobs[row] = TokenLogprob(token=token, logprob=chosen[place])
-            tops[row] = tuple(TokenLogprob(token=i, logprob=value) for i, value in pairs if value > -math.inf)
-        return logprobs, tops
+        return torch.cat((chosen_N1, best.values, best.indices.to(chosen_N1.dtype)), dim=1)
 
     # --- tensors -----------------------------------------------------------------------------------------------
 
     def _uniforms(self, draws: _Draws) -> Tensor:
         return self._floats([state.draw() for state in draws.states]).unsqueeze(1)
+
+    def _on_host(self, tensor: Tensor) -> Tensor:
+        """Return a copy that is there when everything launched so far is done; on a CPU the tensor itself."""
+        if self._device.type == "cpu":
+            return tensor
+        return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)
 
     def _ints(self, numbers: Sequence[int] | NDArray[np.int64]) -> Tensor:
         return self._on_device(np.asarray(numbers, np.int64))
