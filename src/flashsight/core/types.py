@@ -244,9 +244,6 @@ class TokenConstraint(Protocol):
         """True when only the end of the answer may follow."""
 
 
-COLDEST = 1e-6
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TokenSampling:
     """Sampling as the engine understands it: token ids only, no strings, one sequence.
@@ -268,11 +265,6 @@ class TokenSampling:
     stop_ids: frozenset[int] = frozenset()
     banned_ids: tuple[int, ...] = ()
     constraint: TokenConstraint | None = None
-
-    @property
-    def is_greedy(self) -> bool:
-        """True where the likeliest token is taken; float32 could not divide by a temperature much below the coldest."""
-        return self.temperature <= COLDEST or self.top_k == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flashsight.core.types import TokenSampling
 from flashsight.engine.blocks import BlockPool
+from flashsight.engine.greedy import is_greedy
 from flashsight.engine.plan import Chunk, Plan
 from flashsight.engine.sequence import Phase, Sequence
 
@@ -27,7 +28,7 @@ def may_run_ahead(sampling: TokenSampling) -> bool:
     """True if the device draws the next token by itself, and no token drawn before changes its scores."""
     is_cut = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
     return (
-        (sampling.is_greedy or not is_cut)
+        (is_greedy(sampling) or not is_cut)
         and sampling.constraint is None
         and sampling.repetition_penalty == 1
         and sampling.presence_penalty == 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from flashsight.core.types import ModelInput, TokenSampling
+from flashsight.engine.greedy import is_greedy
 
 LONGEST_MATCH, SHORTEST_MATCH = 4, 2
 """Tokens that must have stood together before; the longest match is believed first."""
@@ -25,7 +26,7 @@ SHORTEST_REST, LONGEST_REST = 16, 1024
 def may_draft(sampling: TokenSampling) -> bool:
     """True if the next token is the highest score and nothing that was drawn before changes the scores."""
     return (
-        sampling.is_greedy
+        is_greedy(sampling)
         and sampling.constraint is None
         and sampling.num_logprobs is None
         and sampling.repetition_penalty == 1

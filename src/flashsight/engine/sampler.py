@@ -21,6 +21,7 @@ from torch import Tensor
 
 from flashsight.core.types import TokenConstraint, TokenLogprob, TokenSampling
 from flashsight.engine.device import Stamp
+from flashsight.engine.greedy import is_greedy
 
 _LARGEST_DRAW = 1.0 - 2.0**-23
 """A draw times a float32 total must stay below the total, or a token of probability 0 could be met."""
@@ -38,7 +39,7 @@ class SamplingState:
 
     def __init__(self, sampling: TokenSampling, prompt_ids: NDArray[np.int64]) -> None:
         self.sampling = sampling
-        self.is_greedy = sampling.is_greedy
+        self.is_greedy = is_greedy(sampling)
         self.is_truncated = sampling.top_k > 0 or sampling.top_p < 1 or sampling.min_p > 0
         self.is_counting = (
             sampling.repetition_penalty != 1 or sampling.presence_penalty != 0 or sampling.frequency_penalty != 0
