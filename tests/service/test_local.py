@@ -167,6 +167,16 @@ def test_ids_that_end_or_break_an_answer_are_the_tokenizers(
     assert not set(sampling.banned_ids) & sampling.stop_ids
 
 
+def test_random_weights_draw_whole_characters_only(engine: ScriptedEngine, processor: Processor):
+    size = processor.tokenizer.size
+    answered(LocalBackend(processor, engine, context_tokens=200, vocabulary_size=size, is_random=True))
+    drawn = set(range(size)) - set(engine.asked[0].sampling.banned_ids)
+    texts = [processor.tokenizer.token_bytes(number) for number in drawn]
+    assert len(texts) > 100
+    assert all(text.decode().encode() == text for text in texts)
+    assert any(not text.isascii() for text in texts)
+
+
 def test_ignoring_the_end_bans_it_so_that_every_token_is_text(
     backend: LocalBackend, engine: ScriptedEngine, processor: Processor
 ):

@@ -78,6 +78,7 @@ def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalPa
         engine,
         context_tokens=plan.limits.context_tokens,
         vocabulary_size=loaded.model.shape.vocab_size,
+        is_random=config.model.load_format == "dummy",
     )
     return LocalParts(loaded=loaded, processor=processor, engine=engine, plan=plan, backend=backend)
 

@@ -133,6 +133,18 @@ class Tokenizer:
         unused = {number for number in range(vocabulary_size) if number not in used}
         return tuple(sorted((marked | unused) - spoken - self._stops))
 
+    def fragments(self) -> tuple[int, ...]:
+        """Return the ids of tokens that are no whole characters: nothing is shown of them until the rest is there."""
+        return tuple(number for number in sorted(self._pieces) if not _is_text(self.token_bytes(number)))
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
 
 def _read_definition(path: Path) -> dict[str, Any]:
     try:

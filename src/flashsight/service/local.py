@@ -51,8 +51,20 @@ class TokenEngine(Protocol):
 class LocalBackend:
     """A ChatBackend and a PictureReader over a processor and an engine."""
 
-    def __init__(self, processor: Processor, engine: TokenEngine, *, context_tokens: int, vocabulary_size: int) -> None:
-        """context_tokens: prompt and answer together. vocabulary_size: logits of the model."""
+    def __init__(
+        self,
+        processor: Processor,
+        engine: TokenEngine,
+        *,
+        context_tokens: int,
+        vocabulary_size: int,
+        is_random: bool = False,
+    ) -> None:
+        """context_tokens: prompt and answer together. vocabulary_size: logits of the model.
+
+        is_random: the weights are. Then only whole characters are drawn, as a trained model draws them, for a first
+        token that shows nothing would be timed as a late one.
+        """
         self._processor = processor
         self._grammars = GrammarCompiler(processor.tokenizer)
         self._engine = engine
@@ -60,7 +72,9 @@ class LocalBackend:
         self._vocabulary_size = vocabulary_size
         self._stop_ids = processor.tokenizer.stop_ids
         # The same tuple for every request of one kind: the sampler keeps what it has made of it.
-        never = tuple(processor.tokenizer.banned_ids(vocabulary_size))
+        never = processor.tokenizer.banned_ids(vocabulary_size)
+        if is_random:
+            never = (*never, *processor.tokenizer.fragments())
         tool_call = [number for text, number in processor.tokenizer.special.items() if text == "<tool_call>"]
         self._banned_ids = {
             (goes_on, calls): (*never, *(sorted(self._stop_ids) if goes_on else ()), *(() if calls else tool_call))
