@@ -88,6 +88,7 @@ class Canvas:
         self.picture = Image.new("RGB", (self.width, self.height), background)
         self.pen = ImageDraw.Draw(self.picture)
         self._places = material.character_index
+        self.breaks_words = False  # where a line ends, as some kits of widgets have it
         self._lines: list[tuple[float, float, str]] = []
         grid = (self.height // PATCH, self.width // PATCH)
         self._char, self._icon, self._colour = (np.zeros(grid, np.int16) for _ in range(3))
@@ -183,7 +184,7 @@ class Canvas:
     def wrapped(self, text: str, type: Type, width: float) -> list[str]:
         """The lines of a text no wider than `width` pixels."""
         lines, line, used = [], "", 0.0
-        for unit in _units(text):
+        for unit in text if self.breaks_words else _units(text):
             needed = type.width(unit)
             if line and used + needed > width and unit not in _CLOSING:
                 lines.append(line.rstrip())

@@ -354,10 +354,16 @@ class Ui:
     name = "ui"
 
     def draw(self, rng: random.Random, material: Material, size: tuple[int, int], split: Split) -> Sample:
-        """A screen whose parts all have room."""
+        """A screen whose parts all have room.
+
+        One on which only a sign has found room is drawn anew: it would be a drawing, and drawings would be screens.
+        """
         theme = a_theme(rng, pick_type(rng, material, split, text_size(rng, size)))
         canvas = Canvas(material, size, theme.surface)
+        canvas.breaks_words = split == "train" and rng.random() < 0.15
         screen = draw_screen(rng, canvas, a_screen(rng, material, split), theme, material)
+        if not canvas.written():
+            return self.draw(rng, material, size, split)
         facts = Facts("ui")
         tell_screen(facts, rng, screen, theme.surface, theme.accent_name)
         facts.read(canvas.written(), weight=0.8)
