@@ -21,6 +21,9 @@ from flashsight.models.door import VisionLanguageModel
 DECODE_ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
 CHUNK_ROWS = (16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536)
 """Longer chunks keep the device busy for longer than starting their kernels one by one takes."""
+QUICK_ROWS, MOST_PADDING = 512, 0.34
+"""A step runs padded to so many rows, whatever it has: starting its kernels one by one would take as long. To more rows
+only where no larger part of them is padding, as when only the largest form is recorded yet."""
 
 Replay = Callable[[], object]
 
@@ -120,12 +123,12 @@ class StepGraphs:
         self._todo.clear()
 
     def find(self, layout: StepLayout) -> RecordedStep | None:
-        """Return the smallest recorded step that a step can run as, for its replay.
-
-        However many rows are padded: starting the kernels one by one takes longer than they do.
-        """
+        """Return the smallest recorded step that a step can run as, if that is quick enough, for its replay."""
         form = self._backend.form_of(layout)
+        most_rows = max(QUICK_ROWS, int(form.num_rows * (1 + MOST_PADDING)))
         for step in self._recorded:
+            if step.form.num_rows > most_rows:
+                return None
             if _covers(step.form, form) and step.attend.fits(layout):
                 self.num_replays += 1
                 return step

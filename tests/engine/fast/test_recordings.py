@@ -18,11 +18,11 @@ from flashsight.core.types import Grid, PictureInput, PictureKey
 from flashsight.engine import graphs as graphs_module
 from flashsight.engine import picturegraphs
 from flashsight.engine import takeover as takeover_module
-from flashsight.engine.graphs import CudaRecorder, StepGraphs
+from flashsight.engine.graphs import CHUNK_ROWS, MOST_PADDING, QUICK_ROWS, CudaRecorder, StepGraphs
 from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.engine.runner import Runner
 from flashsight.engine.takeover import Takeover
-from flashsight.models.attention.layout import KVCache
+from flashsight.models.attention.layout import KVCache, Span, StepLayout
 from flashsight.models.attention.paged import PagedBackend, StepForm
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
@@ -266,3 +266,36 @@ def test_overlapping_kernels_that_compute_something_else_run_one_after_the_other
     few, many = (takeover.backend.step_of(StepForm(rows, rows), num_blocks=2) for rows in (16, 17))
     assert (few.overlaps, many.overlaps) == (overlaps, False)
     assert differences == []
+
+
+class Blank:
+    """Records nothing: only forms matter here."""
+
+    def record(self, run: Any) -> Any:
+        return lambda: None, torch.empty(0)
+
+
+def forms_found(graphs: StepGraphs, sizes: range) -> list[int | None]:
+    found = (graphs.find(StepLayout((Span(0, size, 0, range(400)),))) for size in sizes)
+    return [None if step is None else step.form.num_rows for step in found]
+
+
+def test_every_chunk_has_a_form_and_none_is_padded_for_longer_than_its_kernels_would_take(model: Glm4v) -> None:
+    cache = cache_of(model)
+    backend = PagedBackend(model.shape.num_heads, cache)
+    graphs = StepGraphs(model, backend, Blank(), max_sequences=2, step_tokens=2048, num_blocks=600)
+    sizes = range(2, 1537)
+    assert set(forms_found(graphs, sizes)) == {None}
+    while graphs.num_recorded < 3:
+        graphs.record_next()
+    largest = max(CHUNK_ROWS)
+    early = forms_found(graphs, sizes)
+    assert set(early) == {None, largest}, "decodes and the largest chunk come first"
+    assert early[sizes.index(1000)] is None
+    while graphs.has_more:
+        graphs.record_next()
+    for size, rows in zip(sizes, forms_found(graphs, sizes), strict=True):
+        assert rows is not None
+        assert rows == min(form for form in CHUNK_ROWS if form >= size)
+        assert rows <= max(QUICK_ROWS, size * (1 + MOST_PADDING))
+    assert forms_found(graphs, range(1537, 1540)) == [None] * 3

@@ -157,6 +157,12 @@ def tell_series(facts: Facts, series: Series) -> None:
     facts.lack("buttons", "error", "problem", "price", weight=0.1)
 
 
+def _extremes(series: Series) -> Term:
+    order = sorted(range(len(series.values)), key=lambda number: series.values[number])
+    most, least = _named(series, order[-1]), _named(series, order[0])
+    return Term(f"最高的是{most.zh}；最低的是{least.zh}。", f"The highest is {most.en}; the lowest is {least.en}.")
+
+
 def _trend(values: tuple[float, ...]) -> Term:
     steps = [after - before for before, after in pairwise(values)]
     if all(step > 0 for step in steps):
@@ -202,6 +208,8 @@ class Chart:
         draw_series(rng, canvas, series, (pad, top, canvas.width - pad, bottom), look)
         facts = Facts("chart")
         tell_series(facts, series)
+        if split == "train":
+            facts.add("extremes", _extremes(series), weight=2)
         facts.read(canvas.written(), weight=0.5)
         if is_plain or series.kind == "line":
             facts.add("colour", COLOURS[one_name if is_plain else names[0]].name, weight=0.6)
