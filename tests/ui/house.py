@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -29,7 +29,7 @@ class PageHouse:
     """The product's app, its real picture gate with small limits, and a backend that says what it is told to."""
 
     config: ServerConfig = field(default_factory=ServerConfig)
-    about: Mapping[str, str] = field(default_factory=lambda: {"model": "/models/nano/", "device": "CPU"})
+    about: dict[str, str] = field(default_factory=lambda: {"model": "/models/nano/", "device": "CPU"})
     port: int = 0
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     readiness: Readiness = field(default_factory=Readiness)

@@ -120,3 +120,16 @@ def test_an_example_leaves_a_persons_own_pictures_alone(page: Page, house: PageH
     expect(page.locator("#pictures .name")).to_have_text(["1 · own.png", "2 · safety.png"])
     ask(page)
     assert outline(house.backend.asked[-1][0])[0][1] == 2
+
+
+def test_the_model_inside_the_package_is_not_praised_for_scenes_that_it_never_learnt(page: Page, house: PageHouse):
+    hint, language = page.locator("#scene-hint"), page.locator("#language")
+    page.get_by_role("button", name="审核", exact=True).click()
+    expect(hint).to_have_text(PRESETS["moderation"].hint.zh)
+    house.about["model"] = "nano"
+    page.reload()
+    expect(hint).to_have_text(f"{PRESETS['moderation'].hint.zh}。内置小模型没有学过这个场景，回答不可信")
+    language.click()
+    expect(hint).to_contain_text("The built-in model has not learnt this scene")
+    page.get_by_role("button", name="Ticket", exact=True).click()
+    expect(hint).to_have_text(PRESETS["ticket"].hint.en)

@@ -284,5 +284,5 @@ connectScenes({
 connectMenus();
 connectButtons();
 connectKeys({ onAsk: submit, onStop: () => running?.abort() });
-watchStatus({ onReady: sendMissing });
+watchStatus({ onReady: sendMissing, onModel: redrawScenes });
 comeBack();

@@ -1,6 +1,7 @@
 // The scene chips under the question: a pressed one has filled in its prompt, and lends requests its schema and sampling.
 import { presets } from "./api.js";
 import { currentKey, keep, kept } from "./keep.js";
+import { isBuiltIn } from "./status.js";
 import { currentLanguage, words } from "./words.js";
 
 // Example pictures of the package's scenes; where a picture is mostly text there is one for each language.
@@ -15,6 +16,7 @@ const EXAMPLES = {
   moderation: ["moderation.png"],
 };
 const OF_NO_SCENE = "product";
+const LEARNT = ["ticket", "product", "screen", "difference"]; // by the model inside the package, see its card
 
 const element = (id) => document.getElementById(id);
 let scenes = [];
@@ -62,9 +64,14 @@ async function showExample() {
 
 const isExample = (name) => Object.values(EXAMPLES).flatMap((found) => (Array.isArray(found) ? found : Object.values(found).flat())).includes(name);
 
+function hintOf(scene, language) {
+  if (!scene) return words("scenes.none");
+  return isBuiltIn() && !LEARNT.includes(scene.name) ? words("scenes.unlearnt", { hint: scene.hint[language] }) : scene.hint[language];
+}
+
 function draw() {
   const language = currentLanguage();
-  element("scene-hint").textContent = currentScene()?.hint[language] ?? words("scenes.none");
+  element("scene-hint").textContent = hintOf(currentScene(), language);
   element("example").hidden = examplesNow() === null;
   for (const [index, button] of [...element("scenes").children].entries()) {
     button.textContent = scenes[index].title[language];

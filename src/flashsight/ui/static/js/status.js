@@ -5,6 +5,10 @@ import { hasWords, words } from "./words.js";
 let last;
 let wasMissing = false;
 let tellReady = () => {};
+let tellModel = () => {};
+
+/** True while the checkpoint inside the package answers. */
+export const isBuiltIn = () => last?.model === "nano";
 
 /** A phase of loading in the person's language; one that the page does not know is shown as the server says it. */
 function phaseText(phase) {
@@ -34,7 +38,9 @@ export function redrawStatus() {
 
 /** Looks now, because a request just failed. */
 export async function lookNow() {
+  const before = last?.model;
   last = await health();
+  if (last?.model !== before) tellModel();
   document.getElementById("by-url").hidden = !last?.fetches;
   redrawStatus();
   const isBack = wasMissing && last?.model_ready;
@@ -44,10 +50,11 @@ export async function lookNow() {
 
 /**
  * Looks at once and then for ever: every second while something is missing, every five when all is well. Calls onReady when the
- * server answers questions again, or for the first time after the page was opened too early.
+ * server answers questions again, or for the first time after the page was opened too early; onModel when it is another model.
  */
-export async function watchStatus({ onReady }) {
+export async function watchStatus({ onReady, onModel }) {
   tellReady = onReady;
+  tellModel = onModel;
   for (;;) {
     await lookNow();
     const woken = new AbortController();

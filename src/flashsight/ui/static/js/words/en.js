@@ -5,7 +5,7 @@ export default {
   "drop.title": "Drop, paste or choose pictures", "drop.limits": "JPG, PNG, WebP, GIF, BMP, HEIC", "drop.now": "Let go to add", "drop.reading": "Reading the pictures…",
   "drop.more": "Add another",
   "question.first": "Describe what is in this picture", "ask": "Ask", "stop": "Stop",
-  "scenes": "Scenes", "scenes.none": "Choose a scene, or just ask", "example": "Example picture",
+  "scenes": "Scenes", "scenes.none": "Choose a scene, or just ask", "scenes.unlearnt": "{hint}. The built-in model has not learnt this scene: do not trust its answer", "example": "Example picture",
   "history.empty": "No question yet. Add a picture and press Ask.", "answer.empty": "The answer appears here as it is written.",
   "copy": "Copy", "copied": "Copied", "copy.failed": "The browser does not allow copying", "retry": "Retry", "code": "Copy as code",
   "tool.keys": "Keys", "clear": "Clear", "edit": "Edit", "edit.this": "Edit: {question}", "editing": "Asked in other words: its pictures stay, its answer and all after it are replaced.", "editing.end": "Cancel",

@@ -5,7 +5,7 @@ export default {
   "drop.title": "拖入、粘贴或选择图片", "drop.limits": "JPG、PNG、WebP、GIF、BMP、HEIC", "drop.now": "松开即可放入", "drop.reading": "正在读取图片…",
   "drop.more": "再加一张",
   "question.first": "请描述这张图片的内容", "ask": "提问", "stop": "停止",
-  "scenes": "场景", "scenes.none": "选一个场景，或直接提问", "example": "示例图片",
+  "scenes": "场景", "scenes.none": "选一个场景，或直接提问", "scenes.unlearnt": "{hint}。内置小模型没有学过这个场景，回答不可信", "example": "示例图片",
   "history.empty": "还没有问题。放入一张图片，按“提问”。", "answer.empty": "回答会一边生成，一边写在这里。",
   "copy": "复制", "copied": "已复制", "copy.failed": "浏览器不允许复制", "retry": "重试", "code": "复制为代码",
   "tool.keys": "快捷键", "clear": "清空", "edit": "改写", "edit.this": "改写：{question}", "editing": "改写这个问题：它的图片照用，它和之后的回答会被替换。", "editing.end": "取消",
