@@ -24,6 +24,7 @@ from flashsight.demo.sample import Sample
 from flashsight.demo.scenes import SCENES
 from flashsight.demo.train import ALONE, build
 from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
+from flashsight.models.storage import verify_files
 from tests.demo import small
 from tests.demo.test_export import documents
 
@@ -134,3 +135,14 @@ def test_a_process_counts_as_running_until_it_ends(tmp_path: Path) -> None:
     assert "compile for a minute" in seen(tmp_path, 0.0)
     process.communicate(b"\n")
     assert not is_alive(tmp_path)
+
+
+def test_a_run_is_packaged_into_a_folder_of_its_own(run: Path, tmp_path: Path) -> None:
+    remote.main(["export", str(run), str(tmp_path / "out")])
+    card = tmp_path / "CARD.md"
+    card.write_text("# a card\n")
+    folder = tmp_path / "new" / "checkpoint"
+    assert commands.package(tmp_path / "out", card, folder) == (folder / "model.safetensors").stat().st_size > 0
+    assert verify_files(folder) == []
+    assert (folder / "MODEL_CARD.md").read_text() == "# a card\n"
+    assert [each.steps for each in read_history(folder)] == [2, 7]
