@@ -18,7 +18,7 @@ bench() { "$python" -m flashsight bench "$@"; }
 
 run() {
     case $1 in
-    tests)
+    tests) # pytest-benchmark, where it is installed, does not bear several workers
         "$python" -m pytest -p no:cacheprovider -p no:benchmark -n 6 --maxfail 8 \
             tests/models/kernels/test_{rows,paged,fused}.py tests/engine/fast tests/models/test_gpu.py tests/engine/test_gpu.py
         ;;

@@ -45,6 +45,8 @@ FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (4, 1024, 4, 5), (8, 1024, 8, 3), (2,
 """Outputs, inputs, warps and stages of a program of the product of one row."""
 FEW_FORMS = ((16, 256, 1, 3), (16, 256, 1, 6), (16, 256, 2, 6), (64, 128, 4, 4), (64, 128, 4, 6), (32, 256, 4, 4))
 """The same of the product of a few rows."""
+TRIED = ("OUTPUTS", "INPUTS", "WARPS", "STAGES", "GATED_STAGES", "FORM", "GATED_FORM")
+"""What `products` changes of the kernels for a while."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
 """(sequences, tokens before, new tokens of each)."""
@@ -98,8 +100,11 @@ def products() -> None:
             x = some(num_rows, inputs)
             ms = in_turn(lambda: F.linear(x, weight()), times)
             line(f"{name} torch, {num_rows} rows", ms, num_bytes=num_bytes)
+        kept = {form: getattr(product, form) for form in TRIED}
         for overlap in (False, True):
             ours(name, inputs, weight, times, num_bytes, overlap)
+        for form, value in kept.items():
+            setattr(product, form, value)
         for num_rows in (384, 1440):
             if name != "head":
                 x = some(num_rows, inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,16 @@ def cuda_model(loaded: Glm4v) -> Iterator[Glm4v]:
     loaded.attend_pictures = attend
 
 
+@contextmanager
+def working(model: Glm4v, **settings: Any) -> Iterator[Rig]:
+    """An engine, stopped again whatever becomes of the test."""
+    rig = build_rig(model, **settings)
+    try:
+        yield rig
+    finally:
+        rig.engine.stop()
+
+
 async def alone(rig: Rig, reference: Any) -> list[list[int]]:
     return [await rig.tokens(model_input(prompt, reference), GREEDY) for prompt in PROMPTS]
 
@@ -65,14 +76,10 @@ async def has_taken_over(rig: Rig, num_recorded: int) -> bool:
 async def test_answers_equal_those_of_the_reference(
     cuda_model: Glm4v, tiny_reference: Any, step_tokens: int, has_prefix_cache: bool, draft_tokens: int
 ) -> None:
-    plain = build_rig(cuda_model)
-    try:
+    with working(cuda_model) as plain:
         expected = await alone(plain, tiny_reference)
-    finally:
-        plain.engine.stop()
     limits = {"step_tokens": step_tokens, "has_prefix_cache": has_prefix_cache, "draft_tokens": draft_tokens}
-    fast = build_rig(cuda_model, is_fast=True, **limits)
-    try:
+    with working(cuda_model, is_fast=True, **limits) as fast:
         first = await alone(fast, tiny_reference)
         assert await has_taken_over(fast, num_recorded=4 + {16: 1, 64: 3}[step_tokens])
         assert await alone(fast, tiny_reference) == first == expected
@@ -84,21 +91,15 @@ async def test_answers_equal_those_of_the_reference(
         assert fast.takeover.graphs.num_replays > 20
         assert (fast.engine.snapshot().total_steps_ahead > 20) == (draft_tokens == 0)
         await fast.settle()
-    finally:
-        fast.engine.stop()
 
 
 async def test_a_size_that_is_shown_often_is_recorded_and_its_answers_stay_the_same(
     cuda_model: Glm4v, tiny_reference: Any
 ) -> None:
     prompts = [model_input(Prompt(([5], some_picture(seed), [6])), tiny_reference) for seed in range(20, 30)]
-    plain = build_rig(cuda_model)
-    try:
+    with working(cuda_model) as plain:
         expected = [await plain.tokens(prompt, GREEDY) for prompt in prompts]
-    finally:
-        plain.engine.stop()
-    fast = build_rig(cuda_model, is_fast=True)
-    try:
+    with working(cuda_model, is_fast=True) as fast:
         assert await has_taken_over(fast, num_recorded=4 + 3)
         assert fast.takeover is not None
         graphs = fast.takeover.picture_graphs
@@ -110,8 +111,6 @@ async def test_a_size_that_is_shown_often_is_recorded_and_its_answers_stay_the_s
             await asyncio.sleep(0.005)
         assert first + [await fast.tokens(prompt, GREEDY) for prompt in prompts[5:]] == expected
         assert graphs.num_replays >= 5  # the fourth showing has it recorded, before the fifth or after
-    finally:
-        fast.engine.stop()
 
 
 async def test_logprobs_are_those_of_the_reference_though_the_next_step_overwrites_what_they_came_from(
@@ -119,13 +118,9 @@ async def test_logprobs_are_those_of_the_reference_though_the_next_step_overwrit
 ) -> None:
     asking = TokenSampling(max_tokens=24, num_logprobs=3)
     prompts = [model_input(prompt, tiny_reference) for prompt in PROMPTS]
-    plain = build_rig(cuda_model)
-    try:
+    with working(cuda_model) as plain:
         expected = [await plain.answer(prompt, asking) for prompt in prompts]
-    finally:
-        plain.engine.stop()
-    fast = build_rig(cuda_model, is_fast=True)
-    try:
+    with working(cuda_model, is_fast=True) as fast:
         assert await has_taken_over(fast, num_recorded=4 + 3)
         for prompt, events in zip(prompts, expected, strict=True):
             for found, right in zip(await fast.answer(prompt, asking), events, strict=True):
@@ -133,13 +128,10 @@ async def test_logprobs_are_those_of_the_reference_though_the_next_step_overwrit
                 for ours, theirs in zip(found.top, right.top, strict=True):
                     assert ours.logprob == pytest.approx(theirs.logprob, abs=0.05)
         assert fast.engine.snapshot().total_steps_ahead > 20
-    finally:
-        fast.engine.stop()
 
 
 async def test_memory_is_flat_once_all_is_recorded(cuda_model: Glm4v, tiny_reference: Any) -> None:
-    rig = build_rig(cuda_model, is_fast=True)
-    try:
+    with working(cuda_model, is_fast=True) as rig:
         assert await has_taken_over(rig, num_recorded=4 + 3)
         held = []
         for _ in range(4):
@@ -147,5 +139,3 @@ async def test_memory_is_flat_once_all_is_recorded(cuda_model: Glm4v, tiny_refer
             await asyncio.gather(*(rig.tokens(prompt, GREEDY) for prompt in prompts))
             held.append(torch.cuda.memory_reserved())
         assert held[-1] == held[1]
-    finally:
-        rig.engine.stop()

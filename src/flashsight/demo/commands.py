@@ -24,7 +24,7 @@ from flashsight.core.errors import CheckpointError
 from flashsight.demo.batches import BatchSize, Collator
 from flashsight.demo.card import brief, model_card, read_report
 from flashsight.demo.evaluation import Evaluation, Told
-from flashsight.demo.export import DOCUMENTS, checkpoint_tensors, join_shards, write_compact, write_documents
+from flashsight.demo.export import checkpoint_tensors, copy_documents, join_shards, write_compact, write_documents
 from flashsight.demo.history import TrainingRun, read_history, write_history
 from flashsight.demo.material import Material
 from flashsight.demo.optimise import Schedule
@@ -205,10 +205,9 @@ def num_parameters(folder: Path) -> int:
 
 def package(shards: Path, card: Path, out: Path = NANO) -> int:
     """Make a travelled checkpoint the built-in one, or one in a folder of its own; return the bytes of its weights."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (*DOCUMENTS, "config.json"):
-        if not (out / name).is_file():
-            shutil.copyfile(NANO / name, out / name)
+    if not (out / "config.json").is_file():
+        copy_documents(NANO, out)
+        shutil.copyfile(NANO / "config.json", out / "config.json")
     if read_history(shards) and shards.resolve() != out.resolve():
         write_history(out, read_history(shards))
     join_shards(shards, out, card.read_text(encoding="utf-8"))

@@ -76,12 +76,17 @@ def write_compact(
 
     int8 False: the numbers as they are, to see what rounding them costs.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in DOCUMENTS:
-        if documents.resolve() != folder.resolve():
-            shutil.copyfile(documents / name, folder / name)
+    copy_documents(documents, folder)
     config = json.loads((documents / "config.json").read_text(encoding="utf-8"))
     write_checkpoint(folder, tensors, config, int8=int8, max_shard_bytes=max_shard_bytes)
+
+
+def copy_documents(documents: Path, folder: Path) -> None:
+    """Bring what makes a folder a checkpoint, but for its config and weights, from one to another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if documents.resolve() != folder.resolve():
+        for name in DOCUMENTS:
+            shutil.copyfile(documents / name, folder / name)
 
 
 def join_shards(shards: Path, folder: Path, card: str) -> None:

@@ -214,7 +214,6 @@ class Sampler:
         # One copy back, and so one wait for the device; a float holds every id that a vocabulary has.
         found = self._on_host(torch.stack((tokens_N.to(peaks_N.dtype), peaks_N)))
         reported = self._reported(scores_NV, tokens_N, batch)
-        reported = None if reported is None else self._on_host(reported)
         return Drawn(tokens_N, Stamp(self._device), found, reported, batch)
 
     # --- what stays between steps ------------------------------------------------------------------------------
@@ -323,13 +322,13 @@ class Sampler:
     # --- logprobs ----------------------------------------------------------------------------------------------
 
     def _reported(self, scores_NV: Tensor, tokens_N: Tensor, batch: _Batch) -> Tensor | None:
-        """Return of each reporting row its token's logprob, the best logprobs and their ids: [n, 1 + 2 best]."""
+        """Send each reporting row's own logprob, the best logprobs and their ids to the host: [n, 1 + 2 best]."""
         if not batch.reporting:
             return None
         all_NV = torch.log_softmax(scores_NV.index_select(0, batch.reporting_rows), dim=-1)
         chosen_N1 = all_NV.gather(1, tokens_N.index_select(0, batch.reporting_rows).unsqueeze(1))
         best = all_NV.topk(min(batch.num_top, self._vocab_size), dim=-1)
-        return torch.cat((chosen_N1, best.values, best.indices.to(chosen_N1.dtype)), dim=1)
+        return self._on_host(torch.cat((chosen_N1, best.values, best.indices.to(chosen_N1.dtype)), dim=1))
 
     # --- tensors -----------------------------------------------------------------------------------------------
 

@@ -128,12 +128,16 @@ def _tell_values(facts: Facts, series: Series) -> Term | None:
     return every
 
 
-def tell_series(facts: Facts, series: Series) -> None:
-    """Say everything that is true of a chart."""
+def tell_series(facts: Facts, series: Series, *, both_ends: bool = False) -> None:
+    """Say everything that is true of a chart; both_ends: the largest and the smallest in one answer, too."""
     order = sorted(range(len(series.values)), key=lambda number: series.values[number])
     low, high = order[0], order[-1]
     facts.add("largest", _named(series, high), weight=3)
     facts.add("smallest", _named(series, low), weight=3)
+    if both_ends:
+        top, bottom = _named(series, high), _named(series, low)
+        zh, en = f"最高的是{top.zh}；最低的是{bottom.zh}。", f"The highest is {top.en}; the lowest is {bottom.en}."
+        facts.add("extremes", Term(zh, en), weight=2)
     facts.add("labels", listed(series.labels), weight=1)
     facts.add("count_items", same(str(len(series.labels))), weight=0.3)
     facts.add("chart_kind", KINDS[series.kind], weight=1)
@@ -155,12 +159,6 @@ def tell_series(facts: Facts, series: Series) -> None:
     if series.kind == "line":
         facts.add("trend", _trend(series.values), weight=0.7)
     facts.lack("buttons", "error", "problem", "price", weight=0.1)
-
-
-def _extremes(series: Series) -> Term:
-    order = sorted(range(len(series.values)), key=lambda number: series.values[number])
-    most, least = _named(series, order[-1]), _named(series, order[0])
-    return Term(f"最高的是{most.zh}；最低的是{least.zh}。", f"The highest is {most.en}; the lowest is {least.en}.")
 
 
 def _trend(values: tuple[float, ...]) -> Term:
@@ -207,9 +205,7 @@ class Chart:
             top += big.size * 1.5
         draw_series(rng, canvas, series, (pad, top, canvas.width - pad, bottom), look)
         facts = Facts("chart")
-        tell_series(facts, series)
-        if split == "train":
-            facts.add("extremes", _extremes(series), weight=2)
+        tell_series(facts, series, both_ends=split == "train")
         facts.read(canvas.written(), weight=0.5)
         if is_plain or series.kind == "line":
             facts.add("colour", COLOURS[one_name if is_plain else names[0]].name, weight=0.6)

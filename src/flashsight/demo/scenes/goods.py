@@ -9,14 +9,14 @@ from flashsight.demo.material import words
 from flashsight.demo.material.opened import Material, split_of
 from flashsight.demo.sample import Language, Split
 from flashsight.demo.scenes.canvas import Rgb
-from flashsight.demo.scenes.icons import SHARP_SHARE, Drawn, drawing
+from flashsight.demo.scenes.icons import Drawn, drawing
 from flashsight.demo.scenes.wording import a_text
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, GOODS, MATERIALS_BY_CATEGORY, Concept, Term
 
 SOLD = tuple(concept for concept in CONCEPTS if concept.category.zh in GOODS)
 BUY = tuple(term for term in words.CONFIRM if term.en in ("Buy", "Buy now", "Add to cart", "Pay now", "Book"))
 SHOWN = 220.0
-"""Pixels of a product that is drawn sharp; the card scales it further."""
+"""Pixels of a product before a card scales it."""
 CURRENCIES = ("¥", "¥", "¥", "￥", "$", "$", "€", "£")
 
 
@@ -95,8 +95,7 @@ def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, 
     """A product with what its card could say; a silent one says nothing."""
     concept = rng.choice(SOLD)
     shown = drawing(rng, material.sprite(rng, concept.index, split), ground, 0.55)
-    if split == "train" and shown.sprite.style != "photo" and rng.random() < SHARP_SHARE / 2:
-        shown = shown.sharp(rng, SHOWN)
+    shown = shown.sharpened(rng, SHOWN, split)
     language: Language = rng.choice(("zh", "zh", "en"))
     if is_silent:
         return Offer(language, shown)

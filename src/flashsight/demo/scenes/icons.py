@@ -37,8 +37,13 @@ class Drawn:
         plain = self.plain or self.sprite
         return Drawn(tinted(rng, plain, colour), (colour,), plain)
 
-    def sharp(self, rng: random.Random, side: float) -> Drawn:
-        """The same drawing in few flat colours, at the size that it will have."""
+    def sharpened(self, rng: random.Random, side: float, split: Split) -> Drawn:
+        """The same for a place of so many pixels: in training, where that is large, mostly in few flat colours.
+
+        What validation shows stays what it was measured with before.
+        """
+        if split != "train" or side <= BLURRED or self.sprite.style == "photo" or rng.random() >= SHARP_SHARE:
+            return self
         picture = self.sprite.picture
         scale = side / max(picture.size)
         picture = enlarged(picture, round(picture.width * scale), round(picture.height * scale), rng.choice((3, 5, 8)))
@@ -73,7 +78,7 @@ def visible_colours(ground: Rgb) -> list[int]:
 
 RESTYLED = 0.35  # of the drawings look otherwise than in their set
 SHARP_SHARE, BLURRED = 0.6, 160
-"""So many of the drawings that are larger than that are made sharp in training: stretched, they are all blurred."""
+"""So many of the drawings that are larger than that are made sharp: stretched, they are all blurred."""
 _UPRIGHT = frozenset({"图标", "手势", "文具", "乐器", "电子数码", "建筑", "交通工具"})
 _BY_COLOUR = frozenset({"apple", "green apple", "orange", "lemon", "tomato"})  # another colour makes it another thing
 _LETTERED = frozenset({"stop sign", "parking sign", "calendar", "newspaper", "police car", "ambulance", "bus"})
@@ -180,8 +185,7 @@ class OneIcon:
             canvas.rounded((x, y, x + side, y + side), rng.choice((0, side / 5, side / 2)), ground)
             x, y, side = x + side * 0.18, y + side * 0.18, side * 0.64
         drawn = drawing(rng, pick_sprite(rng, material, split, self._unnamed_share, self.styles), ground, 0.25)
-        if split == "train" and side > BLURRED and drawn.sprite.style != "photo" and rng.random() < SHARP_SHARE:
-            drawn = drawn.sharp(rng, side)
+        drawn = drawn.sharpened(rng, side, split)
         place(rng, canvas, drawn, (x, y, x + side, y + side))
         facts = Facts("photo" if drawn.sprite.style == "photo" else "icon")
         tell(facts, drawn)

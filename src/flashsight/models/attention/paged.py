@@ -81,7 +81,7 @@ class PagedStep:
         overlaps: bool = False,
     ) -> None:
         self.form = form
-        # There every kernel is one of ours.
+        # Nearly all kernels of such a step are ours; the one behind another's simply starts when that has ended.
         self.overlaps = overlaps and form.num_tiles == 0 and form.num_rows <= ROWS_AT_ONCE
         self._cache, self._tile_tokens = cache, tile_tokens
         self._staging = staging

@@ -16,7 +16,7 @@ from flashsight.models.attention.layout import AttendPacked, TurnPictures
 from flashsight.models.glm4v.text import FP16_SCALE, Block, Text
 from flashsight.models.glm4v.vision import Block as PictureBlock
 from flashsight.models.glm4v.vision import Rope, Vision
-from flashsight.models.kernels.product import ROWS_AT_ONCE, rows_product, rows_swiglu, vector_product, vector_swiglu
+from flashsight.models.kernels.product import are_few, rows_product, rows_swiglu, vector_product, vector_swiglu
 from flashsight.models.kernels.rows import add_norm, add_plain_norm, norm, silu_mul
 from flashsight.models.layers import Linear, RMSNorm
 
@@ -78,7 +78,7 @@ def _join(
 def _product(linear: Linear, x_TC: Tensor, overlap: bool) -> Tensor:
     if len(x_TC) == 1:
         return vector_product(x_TC, linear.weight, linear.bias, overlap=overlap)
-    if len(x_TC) <= ROWS_AT_ONCE and x_TC.dtype is not torch.float32:
+    if are_few(x_TC):
         return rows_product(x_TC, linear.weight, linear.bias, overlap=overlap)
     return F.linear(x_TC, linear.weight, linear.bias)
 
@@ -86,6 +86,6 @@ def _product(linear: Linear, x_TC: Tensor, overlap: bool) -> Tensor:
 def _wide(gate_up: Linear, normed_TC: Tensor, scale: float, overlap: bool) -> Tensor:
     if len(normed_TC) == 1:
         return vector_swiglu(normed_TC, gate_up.weight, scale, overlap=overlap)
-    if len(normed_TC) <= ROWS_AT_ONCE and normed_TC.dtype is not torch.float32:
+    if are_few(normed_TC):
         return rows_swiglu(normed_TC, gate_up.weight, scale, overlap=overlap)
     return silu_mul(F.linear(normed_TC, gate_up.weight), scale)

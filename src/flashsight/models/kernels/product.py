@@ -5,6 +5,7 @@ Every program owns some output numbers and reads their rows of the matrix once, 
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -45,6 +46,11 @@ def vector_swiglu(x_1C: Tensor, weight_OC: Tensor, scale: float, *, overlap: boo
         num_warps=WARPS, launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
+
+
+def are_few(x_TC: Tensor) -> bool:
+    """True for rows that `rows_product` takes; the matrix units multiply no float32."""
+    return len(x_TC) <= ROWS_AT_ONCE and x_TC.dtype is not torch.float32
 
 
 def rows_product(x_TC: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
