@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 OVERLAPPING = {
+    "_attend_chunks",
     "_attend_decodes",
     "_join_splits",
     "_rotate_and_write",
@@ -17,7 +18,7 @@ OVERLAPPING = {
     "_product",
     "_rows_product",
 }
-"""All that decodes of one and of a few sequences are made of."""
+"""All that steps of one and of a few rows are made of."""
 ROOT = Path(__file__).parents[3]
 # What one block may hold on the smallest chip of a line, in bytes (CUDA C++ Programming Guide, compute capabilities).
 MOST_SHARED = {80: 163 << 10, 86: 99 << 10, 89: 99 << 10, 90: 227 << 10}

@@ -61,7 +61,7 @@ def test_swiglu_is_gate_times_its_sigmoid_times_up(device: torch.device, size: i
     torch.testing.assert_close(found.double(), gate / (1 + (-gate).exp()) * up * 0.25, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("outputs", "inputs"), [(32, 512), (37, 700), (8, 64)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(32, 512), (37, 700), (8, 64), (9, 1500)])
 @pytest.mark.parametrize("has_bias", [True, False])
 def test_a_product_of_one_row_is_the_matrix_product(
     device: torch.device, outputs: int, inputs: int, has_bias: bool
@@ -74,7 +74,7 @@ def test_a_product_of_one_row_is_the_matrix_product(
     torch.testing.assert_close(vector_product(x, weight, bias).double(), expected, atol=1e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("outputs", "inputs"), [(32, 512), (74, 700)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(32, 512), (74, 700), (6, 1100)])
 def test_a_gated_product_of_one_row_is_swiglu_of_both_halves(device: torch.device, outputs: int, inputs: int) -> None:
     from flashsight.models.kernels.product import vector_swiglu
 

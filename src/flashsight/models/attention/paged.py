@@ -43,7 +43,7 @@ class PagedBackend:
     name = "paged"
 
     def __init__(self, num_heads: int, cache: KVCache, *, overlaps: bool = False) -> None:
-        """overlaps: let a few decodes' kernels start before the ones before them have ended; needs sm_90."""
+        """overlaps: let the kernels of a few rows start before the ones before them have ended; needs sm_90."""
         self._cache, self._overlaps = cache, overlaps
         self.tile_tokens = chunk_tokens(num_heads, cache.k.shape[3])
         self._staging = Staging(cache.k.device, torch.int32)
@@ -82,7 +82,7 @@ class PagedStep:
     ) -> None:
         self.form = form
         # Nearly all kernels of such a step are ours; the one behind another's simply starts when that has ended.
-        self.overlaps = overlaps and form.num_tiles == 0 and form.num_rows <= ROWS_AT_ONCE
+        self.overlaps = overlaps and form.num_rows <= ROWS_AT_ONCE
         self._cache, self._tile_tokens = cache, tile_tokens
         self._staging = staging
         lengths = [form.num_rows, *([form.num_sequences] * 4), form.num_tiles, form.num_tiles, num_blocks]
@@ -130,7 +130,7 @@ class PagedStep:
         k_SGD, v_SGD = k_BSGD.flatten(0, 1), v_BSGD.flatten(0, 1)
         q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_SGD, v_SGD, overlap=self.overlaps)
         if self.form.num_tiles:
-            return attend_chunks(q_THD, k_BSGD, v_BSGD, self._tables, self._tiles)
+            return attend_chunks(q_THD, k_BSGD, v_BSGD, self._tables, self._tiles, overlap=self.overlaps)
         return attend_decodes(q_THD, k_BSGD, v_BSGD, self._tables, overlap=self.overlaps)
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:

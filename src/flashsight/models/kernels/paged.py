@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from flashsight.models.kernels.overlap import begin
+from flashsight.models.kernels.overlap import begin, let_next_start, wait_for_last
 
 LOG2_E = 1.4426950408889634
 DECODE_KEYS = 32
@@ -67,7 +67,13 @@ def chunk_tokens(num_heads: int, num_kv_heads: int) -> int:
 
 
 def attend_chunks(
-    q_THD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables, tiles: tuple[Tensor, Tensor]
+    q_THD: Tensor,
+    cache_k: Tensor,
+    cache_v: Tensor,
+    tables: Tables,
+    tiles: tuple[Tensor, Tensor],
+    *,
+    overlap: bool = False,
 ) -> Tensor:
     """Return o_THD, causal, of any number of new tokens a sequence, whose keys and values are in the cache already.
 
@@ -82,7 +88,7 @@ def attend_chunks(
         q_THD, cache_k, cache_v, tables.past, tables.table, tables.row, tables.new, tables.blocks, *tiles,
         o_THD, size**-0.5 * LOG2_E, H=num_heads, G=num_kv_heads, D=size, S=block_size,
         R=triton.next_power_of_2(group), TOKENS=chunk_tokens(num_heads, num_kv_heads),
-        BD=padded(size), KEYS=CHUNK_KEYS, num_warps=8, num_stages=2,
+        BD=padded(size), KEYS=CHUNK_KEYS, OVERLAP=overlap, num_warps=8, num_stages=2, launch_pdl=overlap,
     )  # fmt: skip
     return o_THD
 
@@ -115,7 +121,7 @@ def _attend_decodes(
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
     S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
-    begin(OVERLAP)
+    let_next_start(OVERLAP)
     row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     length, table = tl.load(past + row) + 1, tl.load(tables + row)
     per_split = tl.cdiv(tl.cdiv(length, SPLITS), KEYS) * KEYS
@@ -124,13 +130,23 @@ def _attend_decodes(
     heads, places = tl.arange(0, R), tl.arange(0, BD)
     is_head, is_place = heads < H // G, places < D
     head = group * (H // G) + heads
+    # Only the newest key is written by the kernel before; steps before this one wrote the others.
+    keys = start + tl.arange(0, KEYS)
+    is_old, is_new = (keys < end) & (keys < length - 1), (keys < end) & (keys == length - 1)
+    at = _places_of(keys, keys < end, table, blocks, group, G, D, S)
+    k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_old[None, :] & is_place[:, None], other=0.0)
+    v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_old[:, None] & is_place[None, :], other=0.0)
+    wait_for_last(OVERLAP)
     q_RD = tl.load(
         q + (row * H + head[:, None]) * D + places[None, :], mask=is_head[:, None] & is_place[None, :], other=0.0
     )
+    k_DK += tl.load(cache_k + at[None, :] + places[:, None], mask=is_new[None, :] & is_place[:, None], other=0.0)
+    v_KD += tl.load(cache_v + at[:, None] + places[None, :], mask=is_new[:, None] & is_place[None, :], other=0.0)
     top = tl.full((R,), float("-inf"), tl.float32)
     total = tl.zeros((R,), tl.float32)
     acc = tl.zeros((R, BD), tl.float32)
-    for first in range(start, end, KEYS):
+    top, total, acc = _fold(q_RD, k_DK, v_KD, (keys < end)[None, :], top, total, acc, scale)
+    for first in range(start + KEYS, end, KEYS):
         keys = first + tl.arange(0, KEYS)
         is_key = keys < end
         at = _places_of(keys, is_key, table, blocks, group, G, D, S)
@@ -164,8 +180,9 @@ def _join_splits(
 def _attend_chunks(
     q, cache_k, cache_v, pasts, tables, rows, news, blocks, tile_sequences, tile_firsts, o, scale,
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, S: tl.constexpr, R: tl.constexpr, TOKENS: tl.constexpr,
-    BD: tl.constexpr, KEYS: tl.constexpr,
+    BD: tl.constexpr, KEYS: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
+    begin(OVERLAP)
     tile, group = tl.program_id(0), tl.program_id(1)
     sequence, first_token = tl.load(tile_sequences + tile), tl.load(tile_firsts + tile)
     if sequence < 0:

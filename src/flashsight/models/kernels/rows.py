@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from flashsight.models.kernels.overlap import begin
+from flashsight.models.kernels.overlap import let_next_start, wait_for_last
 
 WIDE_BLOCK = 1024
 
@@ -72,20 +72,21 @@ def _warps(block: int) -> int:
 
 
 @triton.jit
-def _normed(x, weight, places, is_inside, eps, SIZE: tl.constexpr):
+def _normed(x, w, eps, SIZE: tl.constexpr):
     mean_square = tl.sum(x * x) / SIZE
-    w = tl.load(weight + places, mask=is_inside, other=0.0).to(tl.float32)
-    return x * tl.rsqrt(mean_square + eps) * w
+    return x * tl.rsqrt(mean_square + eps) * w.to(tl.float32)
 
 
 @triton.jit
 def _norm(hidden, weight, normed, eps, SIZE: tl.constexpr, BLOCK: tl.constexpr, OVERLAP: tl.constexpr):
-    begin(OVERLAP)
+    let_next_start(OVERLAP)
     row = tl.program_id(0).to(tl.int64) * SIZE
     places = tl.arange(0, BLOCK)
     is_inside = places < SIZE
+    w = tl.load(weight + places, mask=is_inside, other=0.0)
+    wait_for_last(OVERLAP)
     x = tl.load(hidden + row + places, mask=is_inside, other=0.0).to(tl.float32)
-    tl.store(normed + row + places, _normed(x, weight, places, is_inside, eps, SIZE), mask=is_inside)
+    tl.store(normed + row + places, _normed(x, w, eps, SIZE), mask=is_inside)
 
 
 @triton.jit
@@ -93,17 +94,20 @@ def _add_norm(
     hidden, update, post_weight, pre_weight, normed, post_eps, pre_eps, SIZE: tl.constexpr, BLOCK: tl.constexpr,
     OVERLAP: tl.constexpr,
 ):  # fmt: skip
-    begin(OVERLAP)
+    let_next_start(OVERLAP)
     row = tl.program_id(0).to(tl.int64) * SIZE
     places = tl.arange(0, BLOCK)
     is_inside = places < SIZE
+    post = tl.load(post_weight + places, mask=is_inside, other=0.0)
+    pre = tl.load(pre_weight + places, mask=is_inside, other=0.0)
+    wait_for_last(OVERLAP)
     y = tl.load(update + row + places, mask=is_inside, other=0.0).to(tl.float32)
     x = tl.load(hidden + row + places, mask=is_inside, other=0.0)
     # Rounded as it is stored: the next layer's norm must see what the residual stream really holds.
-    x = (x.to(tl.float32) + _normed(y, post_weight, places, is_inside, post_eps, SIZE)).to(hidden.dtype.element_ty)
+    x = (x.to(tl.float32) + _normed(y, post, post_eps, SIZE)).to(hidden.dtype.element_ty)
     tl.store(hidden + row + places, x, mask=is_inside)
     x = x.to(tl.float32)
-    tl.store(normed + row + places, _normed(x, pre_weight, places, is_inside, pre_eps, SIZE), mask=is_inside)
+    tl.store(normed + row + places, _normed(x, pre, pre_eps, SIZE), mask=is_inside)
 
 
 @triton.jit
@@ -116,7 +120,8 @@ def _add_plain_norm(hidden, update, weight, normed, eps, SIZE: tl.constexpr, BLO
     x = (x.to(tl.float32) + y).to(hidden.dtype.element_ty)
     tl.store(hidden + row + places, x, mask=is_inside)
     x = x.to(tl.float32)
-    tl.store(normed + row + places, _normed(x, weight, places, is_inside, eps, SIZE), mask=is_inside)
+    w = tl.load(weight + places, mask=is_inside, other=0.0)
+    tl.store(normed + row + places, _normed(x, w, eps, SIZE), mask=is_inside)
 
 
 @triton.jit
