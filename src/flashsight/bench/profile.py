@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from flashsight.bench.pictures import PictureSource
-from flashsight.bench.suite import PROMPT
-from flashsight.bench.targets import ServiceTarget
+from flashsight.bench.suite import cut_to_fit
+from flashsight.bench.targets import ServiceTarget, conversation_without_picture
 from flashsight.engine.trace import Event, Trace
 
 if TYPE_CHECKING:
@@ -34,18 +34,23 @@ async def trace_request(
     A wait of settle_seconds at most for what the engine prepares, and a few other pictures go first, so that nothing is
     made for the first time.
     """
+
+    async def count(prompt: str) -> int:
+        return len(await backend.read(conversation_without_picture(prompt)))
+
+    prompt = await cut_to_fit(count)
     source, target = PictureSource(size, seed=seed), ServiceTarget(backend)
     for _ in range(int(settle_seconds / POLL_SECONDS)):
         if not engine.snapshot().is_speeding_up:
             break
         await asyncio.sleep(POLL_SECONDS)
     for _ in range(WARM_UPS):
-        await target.answer(source.next(), PROMPT, min(num_tokens, 8))
+        await target.answer(source.next(), prompt, min(num_tokens, 8))
     picture = source.next()
     trace = Trace(clock=time.monotonic, wait=_finish if is_cuda else lambda: None)
     engine.record(trace)
     started_at = time.monotonic()
-    measured = await target.answer(picture, PROMPT, num_tokens)
+    measured = await target.answer(picture, prompt, num_tokens)
     engine.record(None)
     trace.add("request", "request to first token", started_at, started_at + measured.first_seconds)
     ended_at = started_at + measured.total_seconds

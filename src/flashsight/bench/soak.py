@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from flashsight.bench.books import books, until_quick
 from flashsight.bench.pictures import PictureSource
-from flashsight.bench.suite import PROMPT
+from flashsight.bench.suite import fitting_prompt
 from flashsight.bench.wire import Wire, chat_body, data_url
 from flashsight.core.errors import FlashSightError, Overloaded
 
@@ -56,7 +56,8 @@ async def soak(
     the first answer, for what the service prepares meanwhile.
     """
     source, soaked = PictureSource(size, seed=seed), Soaked()
-    await wire.chat(chat_body(wire.model, data_url(source.next()), PROMPT, 2))
+    prompt = await fitting_prompt(wire)
+    await wire.chat(chat_body(wire.model, data_url(source.next()), prompt, 2))
     await until_quick(wire, quick_seconds)
     soaked.before = await books(wire)
 
@@ -65,7 +66,7 @@ async def soak(
             soaked.num_asked += 1
             picture = await asyncio.to_thread(source.next)
             try:
-                await wire.chat(chat_body(wire.model, data_url(picture), PROMPT, num_tokens))
+                await wire.chat(chat_body(wire.model, data_url(picture), prompt, num_tokens))
                 soaked.num_answered += 1
             except Overloaded as error:
                 soaked.num_refused += 1

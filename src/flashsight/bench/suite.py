@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -212,22 +212,30 @@ async def run_suite(
 
 
 async def fitting_prompt(wire: Wire) -> str:
-    """The question, cut where the server's tokenizer makes more of it than the marks' had; whole if it does not say.
+    """The question, cut where the server's tokenizer makes more of it than the marks' had; whole if it does not say."""
+
+    async def count(prompt: str) -> int:
+        body = {"model": wire.model, "messages": [{"role": "user", "content": prompt}]}
+        told = json.loads(await wire.post("/tokenize", json.dumps(body).encode(), "application/json"))
+        return int(told["count"])
+
+    try:
+        return await cut_to_fit(count)
+    except (FlashSightError, ValueError, KeyError, TypeError):
+        return PROMPT
+
+
+async def cut_to_fit(count: Callable[[str], Awaitable[int]]) -> str:
+    """The question with as many tokens as the marks' had at most; count: the tokens of a chat that asks it.
 
     A tokenizer without Chinese words takes three tokens for a character.
     """
     prompt = PROMPT
     for _ in range(len(PROMPT)):
-        body = {"model": wire.model, "messages": [{"role": "user", "content": prompt}]}
-        try:
-            count = int(
-                json.loads(await wire.post("/tokenize", json.dumps(body).encode(), "application/json"))["count"]
-            )
-        except (FlashSightError, ValueError, KeyError, TypeError):
-            return PROMPT
-        if count <= TEXT_TOKENS:
+        num_tokens = await count(prompt)
+        if num_tokens <= TEXT_TOKENS:
             break
-        prompt = prompt[: max(1, len(prompt) * TEXT_TOKENS // count)]
+        prompt = prompt[: max(1, len(prompt) * TEXT_TOKENS // num_tokens)]
     return prompt
 
 

@@ -70,6 +70,14 @@ def conversation_about(picture: bytes, prompt: str) -> Conversation:
         width, height = header.size
     digest = hashlib.sha256(picture).hexdigest()
     media = Media(content=picture, sha256=digest, format="jpeg", width=width, height=height)
-    message = Message(role="user", parts=(PicturePart(media=media), TextPart(text=prompt)))
+    return _asked(PicturePart(media=media), TextPart(text=prompt), request_id=f"bench-{digest[:12]}")
+
+
+def conversation_without_picture(prompt: str) -> Conversation:
+    """Return the question alone."""
+    return _asked(TextPart(text=prompt), request_id="bench-words")
+
+
+def _asked(*parts: PicturePart | TextPart, request_id: str) -> Conversation:
     caller = Caller(name="bench", salt=Salt(b"bench"))
-    return Conversation(messages=(message,), caller=caller, request_id=f"bench-{digest[:12]}")
+    return Conversation(messages=(Message(role="user", parts=parts),), caller=caller, request_id=request_id)
