@@ -163,21 +163,21 @@ def _evaluate(chosen: argparse.Namespace) -> None:
     _export(chosen)
     shards, against = chosen.run / "shards", chosen.against or NANO
     evaluation = Evaluation.for_checkpoint(str(against), chosen.material, chosen.answers, chosen.seed)
-    new = evaluation.of(str(shards), _say)
     folder = chosen.run / "evaluation"
-    _keep(evaluation, new, shards, folder / "new")
-    _bundle(folder, chosen.out)
-    old = evaluation.of(str(against), _say)
-    _keep(evaluation, old, against, folder / "old")
-    _bundle(folder, chosen.out)
-    _say(f"new: {new.overall:.4f} over all\n{table(new.report)}\nold: {old.overall:.4f} over all\n{table(old.report)}")
+
+    def measured(name: str, checkpoint: Path) -> Evaluated:
+        found = evaluation.of(str(checkpoint), _say)
+        _keep(evaluation, found, checkpoint, folder / name)
+        _bundle(folder, chosen.out)  # at once: what is measured is not lost where time runs out
+        _say(f"{name}: {found.overall:.4f} over all\n{table(found.report)}")
+        return found
+
+    new = measured("new", shards)
     if chosen.full:
         full = chosen.run / "full"
         export_state(chosen.run, full, int8=False)
-        unrounded = evaluation.of(str(full), _say)
-        _keep(evaluation, unrounded, full, folder / "full")
-        _bundle(folder, chosen.out)
-        _say(f"new without int8: {unrounded.overall:.4f} over all\n{table(unrounded.report)}")
+        measured("full", full)
+    old = measured("old", against)
     better = "the new one: package it" if new.overall > old.overall else "the old one: leave it as it is"
     _say(f"better on the whole is {better}")
 
