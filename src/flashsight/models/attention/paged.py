@@ -127,11 +127,12 @@ class PagedStep:
     def attend_packed(self, layer: int, qkv_THD: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         """Return o_THD; see AttendPacked."""
         k_BSGD, v_BSGD = self._cache.k[layer], self._cache.v[layer]
+        tables, overlap = self._tables, self.overlaps
+        if not self.form.num_tiles:
+            return attend_decodes(qkv_THD, rope, self._slots, k_BSGD, v_BSGD, tables, overlap=overlap)
         k_SGD, v_SGD = k_BSGD.flatten(0, 1), v_BSGD.flatten(0, 1)
-        q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_SGD, v_SGD, overlap=self.overlaps)
-        if self.form.num_tiles:
-            return attend_chunks(q_THD, k_BSGD, v_BSGD, self._tables, self._tiles, overlap=self.overlaps)
-        return attend_decodes(q_THD, k_BSGD, v_BSGD, self._tables, overlap=self.overlaps)
+        q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_SGD, v_SGD, overlap=overlap)
+        return attend_chunks(q_THD, k_BSGD, v_BSGD, tables, self._tiles, overlap=overlap)
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         """Return o_THD of queries and keys that are turned already: the same kernels, with an angle of zero."""

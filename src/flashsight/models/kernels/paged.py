@@ -43,18 +43,32 @@ def num_splits_for(num_rows: int) -> int:
     return 16 if num_rows <= 8 else 4
 
 
-def attend_decodes(q_NHD: Tensor, cache_k: Tensor, cache_v: Tensor, tables: Tables, *, overlap: bool = False) -> Tensor:
-    """Return o_NHD of one query a sequence over [0, past] of the paged keys and values [B, S, G, D]."""
-    num_rows, num_heads, size = q_NHD.shape
+def attend_decodes(
+    qkv_NHD: Tensor,
+    rope: tuple[Tensor, Tensor],
+    slots_N: Tensor,
+    cache_k: Tensor,
+    cache_v: Tensor,
+    tables: Tables,
+    *,
+    overlap: bool = False,
+) -> Tensor:
+    """Return o_NHD of one query a sequence over [0, past] of the paged keys and values [B, S, G, D].
+
+    qkv [N, H + 2 G, D] is turned on the way, and its keys and values are put into the cache; see `rotate_and_write`.
+    """
+    num_rows, num_all, size = qkv_NHD.shape
     block_size, num_kv_heads = cache_k.shape[1:3]
+    num_heads = num_all - 2 * num_kv_heads
     group, splits = num_heads // num_kv_heads, num_splits_for(num_rows)
-    o_NHD = torch.empty_like(q_NHD)
-    parts = q_NHD.new_empty(num_rows, num_heads, splits, size, dtype=torch.float32)
-    tops = q_NHD.new_empty(num_rows, num_heads, splits, 2, dtype=torch.float32)
+    o_NHD = qkv_NHD.new_empty(num_rows, num_heads, size)
+    parts = qkv_NHD.new_empty(num_rows, num_heads, splits, size, dtype=torch.float32)
+    tops = qkv_NHD.new_empty(num_rows, num_heads, splits, 2, dtype=torch.float32)
     sizes = {"H": num_heads, "G": num_kv_heads, "D": size, "BD": padded(size), "SPLITS": splits}
     sizes |= {"OVERLAP": overlap, "launch_pdl": overlap}
     _attend_decodes[(num_rows, num_kv_heads, splits)](
-        q_NHD, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops, size**-0.5 * LOG2_E,
+        qkv_NHD, *rope, slots_N, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops,
+        size**-0.5 * LOG2_E,
         S=block_size, R=padded(group), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
     )  # fmt: skip
     _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
@@ -101,6 +115,14 @@ def _places_of(keys, is_key, table, blocks, head, G: tl.constexpr, D: tl.constex
 
 
 @triton.jit
+def _keys_and_values(cache_k, cache_v, at, is_key, places, is_place):
+    """One tile of the cache, [D, K] and [K, D]."""
+    k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_key[None, :] & is_place[:, None], other=0.0)
+    v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_key[:, None] & is_place[None, :], other=0.0)
+    return k_DK, v_KD
+
+
+@triton.jit
 def _fold(q, k_DK, v_KD, is_seen, top, total, acc, scale):
     """One tile of keys into the running softmax."""
     scores = tl.dot(q, k_DK, input_precision="ieee") * scale
@@ -116,43 +138,58 @@ def _fold(q, k_DK, v_KD, is_seen, top, total, acc, scale):
 
 
 @triton.jit
+def _turned(source, cos, sin, places, mask):
+    """Pairs of neighbours, turned by their angles and rounded as they are stored."""
+    x = tl.load(source + places, mask=mask, other=0.0)
+    partner = tl.load(source + (places ^ 1), mask=mask, other=0.0)
+    return (x.to(tl.float32) * cos + partner.to(tl.float32) * sin).to(x.dtype)
+
+
+@triton.jit
 def _attend_decodes(
-    q, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
+    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
     S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     let_next_start(OVERLAP)
     row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
-    length, table = tl.load(past + row) + 1, tl.load(tables + row)
+    length, table, slot = tl.load(past + row) + 1, tl.load(tables + row), tl.load(slots + row).to(tl.int64)
     per_split = tl.cdiv(tl.cdiv(length, SPLITS), KEYS) * KEYS
     start = split * per_split
     end = tl.minimum(start + per_split, length)
     heads, places = tl.arange(0, R), tl.arange(0, BD)
     is_head, is_place = heads < H // G, places < D
     head = group * (H // G) + heads
-    # Only the newest key is written by the kernel before; steps before this one wrote the others.
+    # All keys but the newest are in the cache already: steps before this one wrote them.
     keys = start + tl.arange(0, KEYS)
-    is_old, is_new = (keys < end) & (keys < length - 1), (keys < end) & (keys == length - 1)
-    at = _places_of(keys, keys < end, table, blocks, group, G, D, S)
-    k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_old[None, :] & is_place[:, None], other=0.0)
-    v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_old[:, None] & is_place[None, :], other=0.0)
+    old_end = tl.minimum(end, length - 1)
+    at = _places_of(keys, keys < old_end, table, blocks, group, G, D, S)
+    k_DK, v_KD = _keys_and_values(cache_k, cache_v, at, keys < old_end, places, is_place)
     wait_for_last(OVERLAP)
-    q_RD = tl.load(
-        q + (row * H + head[:, None]) * D + places[None, :], mask=is_head[:, None] & is_place[None, :], other=0.0
+    source = qkv + row * (H + 2 * G) * D
+    c = tl.load(cos + row * D + places, mask=is_place, other=0.0)
+    s = tl.load(sin + row * D + places, mask=is_place, other=0.0)
+    q_RD = _turned(
+        source + head[:, None] * D, c[None, :], s[None, :], places[None, :], is_head[:, None] & is_place[None, :]
     )
-    k_DK += tl.load(cache_k + at[None, :] + places[:, None], mask=is_new[None, :] & is_place[:, None], other=0.0)
-    v_KD += tl.load(cache_v + at[:, None] + places[None, :], mask=is_new[:, None] & is_place[None, :], other=0.0)
+    k_D = _turned(source + (H + group) * D, c, s, places, is_place)
+    v_D = tl.load(source + (H + G + group) * D + places, mask=is_place, other=0.0)
+    if (slot >= 0) & (start < length) & (end == length):
+        tl.store(cache_k + (slot * G + group) * D + places, k_D, mask=is_place)
+        tl.store(cache_v + (slot * G + group) * D + places, v_D, mask=is_place)
     top = tl.full((R,), float("-inf"), tl.float32)
     total = tl.zeros((R,), tl.float32)
     acc = tl.zeros((R, BD), tl.float32)
+    k_DK = tl.where((keys == length - 1)[None, :], k_D[:, None], k_DK)
+    v_KD = tl.where((keys == length - 1)[:, None], v_D[None, :], v_KD)
     top, total, acc = _fold(q_RD, k_DK, v_KD, (keys < end)[None, :], top, total, acc, scale)
     for first in range(start + KEYS, end, KEYS):
         keys = first + tl.arange(0, KEYS)
-        is_key = keys < end
-        at = _places_of(keys, is_key, table, blocks, group, G, D, S)
-        k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_key[None, :] & is_place[:, None], other=0.0)
-        v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_key[:, None] & is_place[None, :], other=0.0)
-        top, total, acc = _fold(q_RD, k_DK, v_KD, is_key[None, :], top, total, acc, scale)
+        at = _places_of(keys, keys < old_end, table, blocks, group, G, D, S)
+        k_DK, v_KD = _keys_and_values(cache_k, cache_v, at, keys < old_end, places, is_place)
+        k_DK = tl.where((keys == length - 1)[None, :], k_D[:, None], k_DK)
+        v_KD = tl.where((keys == length - 1)[:, None], v_D[None, :], v_KD)
+        top, total, acc = _fold(q_RD, k_DK, v_KD, (keys < end)[None, :], top, total, acc, scale)
     out = (row * H + head) * SPLITS + split
     tl.store(parts + out[:, None] * D + places[None, :], acc, mask=is_head[:, None] & is_place[None, :])
     tl.store(tops + out * 2, top, mask=is_head)
@@ -203,8 +240,7 @@ def _attend_chunks(
         keys = first + tl.arange(0, KEYS)
         is_key = keys < end
         at = _places_of(keys, is_key, table, blocks, group, G, D, S)
-        k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_key[None, :] & is_place[:, None], other=0.0)
-        v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_key[:, None] & is_place[None, :], other=0.0)
+        k_DK, v_KD = _keys_and_values(cache_k, cache_v, at, is_key, places, is_place)
         is_seen = is_key[None, :] & (keys[None, :] <= (past + token)[:, None])
         top, total, acc = _fold(q_LD, k_DK, v_KD, is_seen, top, total, acc, scale)
     tl.store(o + at_q, acc / total[:, None], mask=is_q)
