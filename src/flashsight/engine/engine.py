@@ -169,7 +169,7 @@ class Engine:
             self._runner.warm_up(self._sampler)
             self._is_ready = True
             self._has_warmed_up.set()
-            self._runner.begin_takeover(lambda: self._inbox.post(Nudge()))
+            self._runner.begin_takeover(lambda: self._inbox.post(Nudge()), lambda: self._loop.is_idle)
             self._run()
         except Exception:
             _log.exception("the engine has stopped; restart the server")

@@ -115,10 +115,10 @@ class Runner:
         """Mark this moment in the device's own order of work."""
         return Stamp(self._model.device)
 
-    def begin_takeover(self, wake: Callable[[], object]) -> None:
-        """Start to prepare faster parts beside the first answers; `wake` is called when `take_over` has work to do."""
+    def begin_takeover(self, wake: Callable[[], object], is_idle: Callable[[], bool]) -> None:
+        """Start to prepare faster parts behind the first answers; `wake` is called when `take_over` has work to do."""
         if self._takeover is not None:
-            self._takeover.begin(wake)
+            self._takeover.begin(wake, is_idle)
 
     @property
     def progress(self) -> Progress:

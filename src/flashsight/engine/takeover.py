@@ -1,13 +1,15 @@
 """From torch's own kernels to ours, while nobody waits: the first answers never stand behind a compiler.
 
-A thread compiles the kernels by running them on a scratch cache and compares with the reference; if all is well the
-engine's thread changes over between two steps, then records step after step whenever it has nothing to do. If anything
-is not well the reference goes on serving, and the log says why. Knows no requests.
+Once the first question is answered, or nobody has asked one, a thread compiles the kernels by running them on a scratch
+cache and compares with the reference; if all is well the engine's thread changes over between two steps, then records
+step after step whenever it has nothing to do. If anything is not well the reference goes on serving, and the log says
+why. Knows no requests.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 
@@ -39,6 +41,8 @@ TRIALS = (
 """(past, new) of each sequence of a step: chunks, a chunk beside a decode, and every way to split decodes."""
 TRIAL_GRIDS = (Grid(t=1, h=8, w=12), Grid(t=1, h=4, w=4))
 NUM_TRIAL_SEQUENCES, TRIAL_TOKENS = 9, 64
+GRACE_SECONDS, LONGEST_WAIT_SECONDS, LOOK_SECONDS = 1.0, 6.0, 0.02
+"""How long the trial waits for a first question, how long for first answers at most, and how often it looks."""
 
 
 class Takeover:
@@ -85,11 +89,13 @@ class Takeover:
         )
 
     @torch.inference_mode()
-    def begin(self, wake: Callable[[], object]) -> None:
-        """Start trying out. wake: called when `go_on` has something to do."""
+    def begin(self, wake: Callable[[], object], is_idle: Callable[[], bool] | None = None) -> None:
+        """Start trying out. wake: called when `go_on` has something to do. is_idle: first answers go first, see
+        `wait_for_turn`.
+        """
         for grid in TRIAL_GRIDS:
             self._model.tables_of(grid)  # steps may come to use them, so they are not made on the trial's stream
-        Thread(target=self._try_out, args=(wake,), name="flashsight-kernels", daemon=True).start()
+        Thread(target=self._try_out, args=(wake, is_idle), name="flashsight-kernels", daemon=True).start()
 
     def go_on(self) -> bool:
         """Do the next short piece, some hundredths of a second; True if there is more."""
@@ -164,8 +170,10 @@ class Takeover:
 
     # --- the thread that tries out ---------------------------------------------------------------------------
 
-    def _try_out(self, wake: Callable[[], object]) -> None:
+    def _try_out(self, wake: Callable[[], object], is_idle: Callable[[], bool] | None = None) -> None:
         try:
+            if is_idle is not None:
+                wait_for_turn(is_idle)
             with torch.inference_mode(), _aside(self._model.device):
                 worst = self._worst_difference()
                 if self._overlaps and worst >= MOST_DIFFERENT:
@@ -226,6 +234,25 @@ class Takeover:
         patches_PK = patches_PK.sin().view(num_patches, -1).to(self._model.dtype)
         reference = self._model.encode(patches_PK, TRIAL_GRIDS)
         return _difference(self._model.encode(patches_PK, TRIAL_GRIDS, pictures), reference)
+
+
+def wait_for_turn(
+    is_idle: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Return when the first answers are out, or nobody has asked, or they take too long.
+
+    A compiler holds the interpreter's lock, and steps that start kernel by kernel take three times as long beside it.
+    """
+    began_at, was_asked = clock(), False
+    while (waited := clock() - began_at) < LONGEST_WAIT_SECONDS:
+        if is_idle():
+            if was_asked or waited >= GRACE_SECONDS:
+                return
+        else:
+            was_asked = True
+        sleep(LOOK_SECONDS)
 
 
 def _difference(ours: Tensor, reference: Tensor) -> float:
