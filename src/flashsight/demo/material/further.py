@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image
 
 from flashsight.demo.material.archives import read_archive
+from flashsight.demo.material.cutting import dark_share, fitted, without_ground
 from flashsight.demo.material.icon_sets import PIXELS, Iconify, IconPark, package, rendered
 from flashsight.demo.material.listed import PICTURES
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, UNNAMED
@@ -25,7 +25,6 @@ BY_COLOUR = frozenset({"apple", "green apple", "orange", "lemon", "tomato"})
 COLOURED_SETS = ("streamline-kameleon-color", "flat-color-icons", "fluent-color")
 OUTLINE = 0.8  # a drawing that is dark to this share is a shape, to be seen only in a colour that suits its ground
 MOST_PIXELS = 30_000_000  # of a clip-art picture; the few larger ones are patterns
-GROUND = (1, 254, 3)  # no photograph has this colour
 _DISC = re.compile(r'(<g fill="none">)<path fill="[^"]*" d="M2[34][^"]*"/>')
 
 
@@ -59,7 +58,7 @@ def _park(unpacked: Path, unnamed_lines: Sequence[str]) -> Iterator[tuple[str, s
             fill, inside = ("#{:02x}{:02x}{:02x}".format(*COLOURS[byte % 9].rgb) for byte in (first, second))
             colours = ("#333", fill, "#fff", "#fff" if inside == fill else inside)
             drawing = rendered(park.svg(line, colours))
-            if _dark_share(drawing) < OUTLINE:
+            if dark_share(drawing) < OUTLINE:
                 yield name, "icon-park", drawing
 
 
@@ -77,8 +76,8 @@ def _clip_art(unpacked: Path) -> Iterator[tuple[str, str, Image.Image]]:
     for file, name in PICTURES["clipart"]:
         with Image.open(folder / f"{file}.png") as opened:
             if opened.width * opened.height <= MOST_PIXELS:
-                drawing = _fitted(opened, PIXELS)
-                yield name, "solid" if _dark_share(drawing) > OUTLINE else "clipart", drawing
+                drawing = fitted(opened, PIXELS)
+                yield name, "solid" if dark_share(drawing) > OUTLINE else "clipart", drawing
 
 
 def _gcompris(unpacked: Path) -> Iterator[tuple[str, str, Image.Image]]:
@@ -90,44 +89,12 @@ def _gcompris(unpacked: Path) -> Iterator[tuple[str, str, Image.Image]]:
             for file, name in pictures:
                 if file.startswith(f"{activity}/"):
                     within = f"gcompris/src/activities/{activity}/resource/{file.partition('/')[2]}.webp"
-                    picture = _fitted(Image.open(io.BytesIO(contents[within])), PHOTO_PIXELS)
-                    yield name, style, _without_ground(picture) if style == "photo" else _fitted(picture, PIXELS)
+                    picture = fitted(Image.open(io.BytesIO(contents[within])), PHOTO_PIXELS)
+                    yield name, style, without_ground(picture) if style == "photo" else fitted(picture, PIXELS)
 
 
 def stamp(unpacked: Path, path: str) -> Image.Image:
     """A photograph of Tux Paint's, which stands free already."""
     stamps = unpacked / "tuxpaint-stamps-default" / "usr" / "share" / "tuxpaint" / "stamps"
     with Image.open(stamps / f"{path}.png") as opened:
-        return _fitted(opened, PHOTO_PIXELS)
-
-
-def _fitted(picture: Image.Image, pixels: int) -> Image.Image:
-    """Cut to its edges and made small enough."""
-    cut = picture.convert("RGBA")
-    cut = cut.crop(cut.getbbox())
-    cut.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
-    return cut
-
-
-def _dark_share(drawing: Image.Image) -> float:
-    """How much of what is seen of a drawing is nearly black."""
-    pixels = np.asarray(drawing)
-    seen = pixels[pixels[..., 3] > 127][:, :3]
-    return float((seen.max(axis=1) < 80).mean()) if len(seen) else 0.0
-
-
-def _without_ground(photograph: Image.Image) -> Image.Image:
-    """What stands before a plain light ground, cut out; a photograph with any other ground as it is."""
-    pixels = np.asarray(photograph.convert("RGB")).astype(int)
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = np.median(edge, axis=0)
-    is_plain = (np.abs(edge - ground).max(axis=1) < 20).mean() > 0.8
-    if not is_plain or ground.min() < 190:
-        return photograph
-    red, green, blue = (int(value) for value in ground)
-    framed = ImageOps.expand(photograph.convert("RGB"), 1, (red, green, blue))
-    ImageDraw.floodfill(framed, (0, 0), GROUND, thresh=66)
-    kept = (np.asarray(ImageOps.crop(framed, 1)) != GROUND).any(axis=2)
-    cut = photograph.convert("RGB")
-    cut.putalpha(Image.fromarray(np.where(kept, 255, 0).astype(np.uint8)).filter(ImageFilter.MedianFilter(5)))
-    return cut.crop(cut.getbbox())
+        return fitted(opened, PHOTO_PIXELS)

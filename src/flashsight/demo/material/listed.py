@@ -1,6 +1,6 @@
 """Which files of collections that go by titles show which concept, or nothing that nano has a name for.
 
-Read once from `pictures.txt` beside it, where every entry was looked at: `# collection`, then `concept: file file | ...`
+Read once from `pictures.txt` beside it, whose entries were looked at: `# collection`, then `concept: file file | ...`,
 with `?` for no concept. Knows no picture format.
 """
 

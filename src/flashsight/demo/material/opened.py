@@ -29,7 +29,7 @@ _UNNAMED = -1
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 _POOLS = {"train": ("train", "shared"), "extra": ("train",), "valid": ("valid",)}
-"""By a drawing's split: which pools it is drawn from. Validation takes from `shared` what it has no drawing for itself."""
+"""Which pools hold a drawing of a split. Validation takes from `shared` what it has no drawing of itself."""
 
 VALID_SHARE = 12  # one string in twelve is kept for validation
 
