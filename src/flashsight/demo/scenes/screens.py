@@ -244,7 +244,7 @@ def _sign(page: _Page, screen: Screen, material: Material) -> None:
         result_sign(page.canvas, box, colour, screen.error is None)
     else:
         concept = page.rng.choice([concept.index for concept in CONCEPTS if concept.category.zh == "图标"])
-        sprite = material.sprite(page.rng, concept, "train")
+        sprite = material.seeing("styles").sprite(page.rng, concept, "valid")  # the same in both splits
         if not sprite.is_shape:
             page.canvas.sprite(sprite, box, sprite.colours[0] if sprite.colours else None)
     page.top += side + page.gap
