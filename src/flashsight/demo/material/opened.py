@@ -38,7 +38,7 @@ def split_of(text: str) -> Split:
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """A drawing: RGBA, cut to its edges, about 112 pixels, and the one or two colours it mostly has.
+    """A drawing: RGBA, cut to its edges, about 112 pixels, and its main colour: two where that is open, none if motley.
 
     `concept` None: nano has no name for it.
     """
