@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from flashsight.demo.batches import BatchSize, Collator
 from flashsight.demo.colour_names import main_colours
 from flashsight.demo.material import Material
+from flashsight.demo.material.lookalikes import SIDE, Lookalikes
+from flashsight.demo.material.opened import split_of
 from flashsight.demo.sample import Sample, Split
 from flashsight.demo.scenes import SCENES
 from flashsight.demo.scenes.asking import Facts
@@ -144,3 +147,50 @@ def test_training_shows_fewer_pairs_without_a_difference(material: Material, nam
         drawn = [SCENES[name].draw(random.Random(seed), material, (448, 448), split) for seed in range(120)]
         shares.append(np.mean([told_the_same(sample) for sample in drawn]))
     assert 0.03 < shares[0] < 0.75 * shares[1]
+
+
+def build_bars(path: Path) -> None:
+    """A font of four bars, each a little further to the right: neighbours overlap."""
+    font_builder = pytest.importorskip("fontTools.fontBuilder", reason="the tiny font is built with fonttools")
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+
+    lefts = {"一": 0, "丁": 60, "七": 560, "万": 620}
+    names = {ord(char): f"u{ord(char):04X}" for char in lefts}
+    builder = font_builder.FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", *names.values()])
+    builder.setupCharacterMap(names)
+    glyphs = {".notdef": TTGlyphPen(None).glyph()}
+    for char, left in lefts.items():
+        pen = TTGlyphPen(None)
+        pen.moveTo((left, 0))
+        for point in ((left, 800), (left + 300, 800), (left + 300, 0)):
+            pen.lineTo(point)
+        pen.closePath()
+        glyphs[names[ord(char)]] = pen.glyph()
+    builder.setupGlyf(glyphs)
+    metrics = {names[ord(char)]: (1000, left) for char, left in lefts.items()}
+    builder.setupHorizontalMetrics({".notdef": (1000, 0), **metrics})
+    builder.setupHorizontalHeader(ascent=860, descent=-140)
+    builder.setupOS2()
+    builder.setupPost()
+    builder.setupNameTable({"familyName": "Bars", "styleName": "Regular"})
+    builder.save(path)
+
+
+def test_characters_that_overlap_are_told_alike(tmp_path: Path) -> None:
+    path = tmp_path / "bars.ttf"
+    build_bars(path)
+    alike = Lookalikes("一丁七万a", ImageFont.truetype(str(path), SIDE))
+    assert alike.of("一")[0] == "丁"
+    assert alike.of("万")[0] == "七"
+    assert set(alike.of("七")) == set("一丁万")
+    assert alike.of("a") == ""
+
+
+def test_training_mistakes_characters_and_validation_never_does(material: Material) -> None:
+    for split in ("train", "valid"):
+        words = set(material.words["zh"][split])
+        drawn = [material.phrase(random.Random(seed), split, "zh", 1) for seed in range(300)]
+        strange = [word for word in drawn if word not in words]
+        assert (0.03 < len(strange) / len(drawn) < 0.2) if split == "train" else not strange
+        assert all(split_of(word) == "train" for word in strange)
