@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFont
+from PIL import Image, ImageColor, ImageFont
 
 from flashsight.demo.batches import BatchSize, Collator
-from flashsight.demo.colour_names import main_colours
+from flashsight.demo.colour_names import main_colours, name_pixels
 from flashsight.demo.material import Material
 from flashsight.demo.material.lookalikes import SIDE, Lookalikes
 from flashsight.demo.material.opened import split_of
@@ -102,6 +102,19 @@ def test_a_value_is_told_after_the_label_that_was_asked_for(material: Material) 
                 assert pair.answer[len(label)] == (":" if pair.language == "en" else "：")
                 asked += 1
     assert asked > 100
+
+
+CSS = {
+    "red": "red", "darkorange": "orange", "gold": "yellow", "green": "green", "teal": "cyan", "navy": "blue",
+    "purple": "purple", "hotpink": "pink", "saddlebrown": "brown", "tan": "beige", "cornsilk": "beige",
+    "ivory": "white", "#fcf5dd": "white", "gainsboro": "gray", "dimgray": "gray", "#444": "black", "black": "black",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("css", CSS)
+def test_a_colour_of_the_web_gets_its_plain_name(css: str) -> None:
+    pixel = np.array([ImageColor.getrgb(css)], np.uint8)
+    assert COLOURS[name_pixels(pixel)[0]].name.en == CSS[css]
 
 
 def painted(*shares: tuple[tuple[int, int, int], int]) -> Image.Image:

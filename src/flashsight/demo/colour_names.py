@@ -43,9 +43,10 @@ def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.int16]:
     named[warm & (value < 0.66)] = BROWN
     named[(named == RED) & (saturation < 0.55) & (value > 0.72)] = PINK
     named[(hue >= 22) & (hue < 60) & (saturation < 0.4) & (value > 0.66)] = BEIGE
-    named[(saturation < 0.13) | (span < 18)] = GRAY
-    named[(saturation < 0.12) & (value > 0.9)] = WHITE
-    named[value < 0.24] = BLACK
+    is_neutral = (saturation < 0.13) | (span < 18)
+    named[is_neutral] = GRAY
+    named[is_neutral & (value > 0.9)] = WHITE
+    named[(value < 0.24) | (is_neutral & (value < 0.32))] = BLACK  # few drawings have a grey about there
     return named
 
 
