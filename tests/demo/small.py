@@ -19,7 +19,7 @@ from flashsight.processing.tokenizer import Tokenizer
 
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
 SKILLS = ("read", "icon")
-CLASSES = {"char": 5, "icon": 3, "colour": 3}
+CLASSES = {"char": 5, "icon": 3, "colour": 3, "level": 4}
 
 
 @cache
@@ -54,7 +54,8 @@ def sample(shade: int, answer: str, *, pictures: int = 1, size: tuple[int, int] 
     shape = (size[0] // 14, size[1] // 14)
     char = np.zeros(shape, np.int16)
     char[0, :2] = 1 + shade % 4
-    labels = Labels(char=char, icon=np.full(shape, shade % 3, np.int16), colour=np.full(shape, -1, np.int16))
+    unknown = np.full(shape, -1, np.int16)
+    labels = Labels(char=char, icon=np.full(shape, shade % 3, np.int16), colour=unknown, level=unknown)
     pairs = (Pair("这是什么？", answer, "icon"), Pair("What does it say?", f"shade {shade}", "read"))
     return Sample("test", (pixels,) * pictures, (labels,) * pictures, pairs)
 

@@ -57,8 +57,9 @@ def test_pictures_and_labels_have_the_sizes_of_the_bucket(material: Material, na
         for picture, labels in zip(sample.pictures, sample.labels, strict=True):
             assert picture.shape == (height, width, 3)
             assert picture.dtype == np.uint8
-            limits = (len(material.characters), len(CONCEPTS) + 1, len(COLOURS) + 1)
-            for plane, limit in zip((labels.char, labels.icon, labels.colour), limits, strict=True):
+            limits = (len(material.characters), len(CONCEPTS) + 1, len(COLOURS) + 1, 101)
+            planes = (labels.char, labels.icon, labels.colour, labels.level)
+            for plane, limit in zip(planes, limits, strict=True):
                 assert plane.shape == (height // PATCH, width // PATCH)
                 assert plane.dtype == np.int16
                 assert -1 <= plane.min() <= plane.max() < limit
@@ -161,7 +162,7 @@ def test_a_value_read_off_an_axis_is_near_the_true_one(material: Material) -> No
         if series.is_labelled:
             continue
         facts = Facts("chart")
-        tell_series(facts, series)
+        tell_series(facts, series, "train")
         values = dict(zip(series.labels, series.values, strict=True))
         for pair in facts.pairs(random.Random(0)):
             if pair.key == "value_of" and pair.language == "en":
@@ -170,7 +171,8 @@ def test_a_value_read_off_an_axis_is_near_the_true_one(material: Material) -> No
                     for name in sorted(values, key=len, reverse=True)
                     if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", pair.question)
                 )
-                said = float(re.sub(r"[^0-9.]", "", pair.answer.replace("about", "")))
+                assert pair.answer.startswith(f"{label}: about ")
+                said = float(re.sub(r"[^0-9.]", "", pair.answer.removeprefix(label)))
                 assert abs(said - values[label]) <= max(values.values()) * 0.05
                 seen += 1
     assert seen > 50

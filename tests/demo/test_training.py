@@ -274,7 +274,7 @@ def test_two_pictures_are_learned_by_heart_and_answered(tmp_path: Path) -> None:
     objective = make_objective()
     _, lines = run(tmp_path, 180, objective)
     assert lines[-1]["token_accuracy"] > 0.95
-    assert lines[-1]["by_patch"] == {"char": 1, "icon": 1, "colour": 0}
+    assert lines[-1]["by_patch"] == {"char": 1, "icon": 1, "colour": 0, "level": 0}
     answerer = Answerer(objective.model.eval(), small.tokenizer(), small.packer(), max_tokens=24)
     answers = answerer.answers(TWO)
     assert answers == {(s, p): TWO[s].pairs[p].answer for s in range(2) for p in range(2)}

@@ -43,20 +43,27 @@ def name_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.int16]:
     named[warm & (value < 0.66)] = BROWN
     named[(named == RED) & (saturation < 0.55) & (value > 0.72)] = PINK
     named[(hue >= 22) & (hue < 60) & (saturation < 0.4) & (value > 0.66)] = BEIGE
-    named[(saturation < 0.13) | (span < 18)] = GRAY
-    named[(saturation < 0.12) & (value > 0.9)] = WHITE
-    named[value < 0.24] = BLACK
+    is_neutral = (saturation < 0.13) | (span < 18)
+    named[is_neutral] = GRAY
+    named[is_neutral & (value > 0.9)] = WHITE
+    named[(value < 0.24) | (is_neutral & (value < 0.32))] = BLACK  # few drawings have a grey about there
     return named
 
 
+MOTLEY = 0.35  # of the area: what no colour has more of is motley
+LEAD = 1.2  # a colour that has so many times as much as any other is the main one for everyone
+
+
 def main_colours(picture: Image.Image) -> tuple[int, ...]:
-    """The one or two colours that an RGBA drawing mostly has; empty when it is motley."""
+    """The main colour of an RGBA drawing; two where it may be either; none when it is motley."""
     small = np.asarray(picture.resize((32, 32), Image.Resampling.NEAREST))
     seen = name_pixels(small[..., :3])[small[..., 3] > 128]
     if not seen.size:
         return ()
     counts = np.bincount(seen, minlength=len(COLOURS)) / seen.size
     order = np.argsort(-counts, kind="stable")
-    if counts[order[0]] >= 0.55 or (order[1] == BLACK and counts[order[0]] >= 0.4):  # black is the outline's
-        return (int(order[0]),)
-    return (int(order[0]), int(order[1])) if counts[order[0]] + counts[order[1]] >= 0.6 else ()
+    first, second = int(order[0]), int(order[1])
+    if counts[first] < MOTLEY:
+        return ()
+    is_main = counts[first] >= LEAD * counts[second] or second == BLACK  # black is the outline's
+    return (first,) if is_main else (first, second)

@@ -31,7 +31,7 @@ from flashsight.demo.optimise import Schedule
 from flashsight.demo.packing import Packer
 from flashsight.demo.recipe import PATCH
 from flashsight.demo.ring import Parts, Ring
-from flashsight.demo.sample import SKILLS, Sample, Split
+from flashsight.demo.sample import LEVELS, SKILLS, Sample, Split
 from flashsight.demo.scenes import draw_sample
 from flashsight.demo.together import company
 from flashsight.demo.tokenizer import build_tokenizer
@@ -126,7 +126,12 @@ def train_nano(training: Training, report: Report) -> None:
         write_history(training.folder, read_history(training.start))
     slot_bytes = int(training.num_patches * PATCH * PATCH * 3 * 1.2) + (16 << 20)
     with Ring(batches, num_workers=training.num_workers, slot_bytes=slot_bytes) as ring:
-        classes = {"char": len(material.characters), "icon": len(CONCEPTS) + 1, "colour": len(COLOURS) + 1}
+        classes = {
+            "char": len(material.characters),
+            "icon": len(CONCEPTS) + 1,
+            "colour": len(COLOURS) + 1,
+            "level": LEVELS + 1,
+        }
         together.open()
         start = _weights(training.start) if training.start else None
         objective = build(read_config(NANO), classes, len(SKILLS), training.seed, together.device, start)

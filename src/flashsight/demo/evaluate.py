@@ -19,13 +19,14 @@ Measure = Literal["cer", "exact", "items", "json", "attributes", "close", "label
 
 cer: characters to change, over those of the truth · exact: equal to the truth · items: twice the shared over all items
 of two lists (F1) · json: parses to the schema's fields · attributes: category, color, material and key_features right ·
-close: a number within 5 % · label: the first item right · invented: something where there is nothing · declined: said
-that it cannot be told, as is true · refused: said so though it can.
+close: a number, which may follow its label, within 5 % · label: the first item right · invented: something where there
+is nothing · declined: said that it cannot be told, as is true · refused: said so though it can.
 """
 LOWER_IS_BETTER = frozenset({"cer", "invented", "refused"})
 RATIOS = frozenset({"cer", "items"})
 
 ITEMS = re.compile(r"[、,，;；\n]\s*")
+LABELLED = re.compile(r"(.*)[:：]")
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 FIELDS = ("category", "color", "material", "key_features", "marketing_copy")
 REFUSED = re.compile(r"词汇|vocabulary|空白|blank|噪声|only noise|模糊|blurred")
@@ -74,7 +75,8 @@ def count(measure: Measure, truth: str, said: str) -> tuple[float, float]:
     if measure in ("json", "attributes"):
         return _count_json(measure == "attributes", truth, said), 1
     if measure == "close":
-        true, told = _number(truth), _number(said)
+        label = LABELLED.match(truth)
+        true, told = (_number(_unlabelled(text, label[1] if label else "")) for text in (truth, said))
         return float(true is not None and told is not None and abs(told - true) <= 0.05 * abs(true)), 1
     if measure == "label":
         return float(ITEMS.split(truth)[0] == ITEMS.split(said)[0]), 1
@@ -92,6 +94,13 @@ def _count_json(is_strict: bool, truth: str, said: str) -> float:
         return 0.0
     true = json.loads(truth)
     return float(not is_strict or all(told[name] == true[name] for name in FIELDS[:-1]))
+
+
+def _unlabelled(text: str, label: str) -> str:
+    """What an answer says of a label, which may hold digits itself: what follows it, or follows the last colon."""
+    if label and text.startswith(label):
+        return text[len(label) :]
+    return LABELLED.sub("", text, count=1)
 
 
 def _number(text: str) -> float | None:

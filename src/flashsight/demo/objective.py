@@ -19,7 +19,10 @@ from flashsight.demo.recipe import PATCH
 from flashsight.demo.sample import IGNORED
 from flashsight.models.glm4v.model import Glm4v
 
-LABELS = ("char", "icon", "colour")
+LABELS = ("char", "icon", "colour", "level")
+
+FEW = 32
+"""Where fewer than one of so many patches bear a kind of label, each of them counts as if there were so many."""
 
 
 class PatchHeads(nn.Module):
@@ -106,7 +109,7 @@ class Objective(nn.Module):
             wanted = labels[:, number]
             is_known = wanted != IGNORED
             total = F.cross_entropy(logits[name], wanted, ignore_index=IGNORED, reduction="sum")
-            losses.append(total / is_known.sum().clamp_min(1))
+            losses.append(total / is_known.sum().clamp_min(len(wanted) / FEW))
             right = (logits[name].detach().argmax(-1) == wanted) & (wanted > 0)
             counts.append(torch.stack((right.sum(), (wanted > 0).sum())).float())
         return torch.stack(losses).sum(), torch.stack(counts, dim=1)

@@ -13,7 +13,7 @@ from flashsight.demo.material import Material
 from flashsight.demo.packing import Packer
 from flashsight.demo.sample import BUCKETS, Sample
 from flashsight.demo.scenes import draw_sample
-from flashsight.demo.scenes.mix import WEIGHTS
+from flashsight.demo.scenes.mix import weights
 
 WARM = 20  # pictures drawn before the clock starts, so that fonts and drawings are open
 
@@ -23,8 +23,9 @@ def drawing_rates(material: Material, packer: Packer, count: int) -> str:
     rng = random.Random(0)
     sizes, shares = [size for size, _ in BUCKETS], [share for _, share in BUCKETS]
     lines = ["| picture | share | ms | pictures/s on one core |", "|---|---|---|---|"]
-    whole = sum(WEIGHTS.values())
-    for scene, weight in WEIGHTS.items():
+    mix = weights("train")
+    whole = sum(mix.values())
+    for scene, weight in mix.items():
         draw = partial(scene.draw, rng, material, split="train")
         seconds, num = _timed(lambda draw=draw: draw(size=rng.choices(sizes, shares)[0]), count)  # type: ignore[misc]
         lines.append(f"| {scene.name} | {weight / whole:.0%} | {1000 * seconds / num:.1f} | {num / seconds:.0f} |")

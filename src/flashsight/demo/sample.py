@@ -22,6 +22,7 @@ SKILLS: tuple[str, ...] = get_args(Skill)
 
 PATCH = 14
 IGNORED = -1
+LEVELS = 100  # parts of an axis
 
 # Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them. The largest
 # areas are what nano's processor makes of any larger picture: a phone's and a desktop's.
@@ -66,11 +67,13 @@ class Labels:
     char: index into `Material.characters`, 0 where no character stands.
     icon: 1 + index into `vocabulary.CONCEPTS`, 0 where no drawing stands.
     colour: 1 + index into `vocabulary.COLOURS` of the drawing that covers the patch, 0 where none does.
+    level: 0 to LEVELS, how far along its axis the value ends whose mark or label covers the patch; -1 elsewhere.
     """
 
     char: NDArray[np.int16]
     icon: NDArray[np.int16]
     colour: NDArray[np.int16]
+    level: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

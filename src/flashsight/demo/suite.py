@@ -81,11 +81,12 @@ def _is_plain(sample: Sample, pair: Pair) -> bool:
 
 
 def _is_read_off(sample: Sample, pair: Pair) -> bool:
-    return not pair.spelled
+    return not _is_written(sample, pair)
 
 
 def _is_written(sample: Sample, pair: Pair) -> bool:
-    return bool(pair.spelled)
+    """The value stands in the picture as its label does: it, too, is copied from there."""
+    return pair.spelled[-1][1] == len(pair.answer)
 
 
 def _without_blur(sample: Sample, pair: Pair) -> bool:

@@ -19,6 +19,7 @@ from PIL import Image, ImageFont
 
 from flashsight.core.errors import ConfigError
 from flashsight.demo.colour_names import main_colours
+from flashsight.demo.material.lookalikes import SIDE, Lookalikes
 from flashsight.demo.material.opened_pages import Pages
 from flashsight.demo.material.words import all_words
 from flashsight.demo.sample import Language, Split
@@ -32,6 +33,7 @@ _POOLS = {"train": ("train", "shared"), "extra": ("train",), "valid": ("valid",)
 """Which pools hold a drawing of a split. Validation takes from `shared` what it has no drawing of itself."""
 
 VALID_SHARE = 12  # one string in twelve is kept for validation
+MISTAKABLE = 0.15  # of the Chinese words of training have a character that looks like the one they should have
 
 
 def split_of(text: str) -> Split:
@@ -41,7 +43,7 @@ def split_of(text: str) -> Split:
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """A drawing: RGBA, cut to its edges, about 112 pixels, and the one or two colours it mostly has.
+    """A drawing: RGBA, cut to its edges, about 112 pixels, and its main colour: two where that is open, none if motley.
 
     `concept` None: nano has no name for it.
     """
@@ -143,7 +145,22 @@ class Material:
     def phrase(self, rng: random.Random, split: Split, language: Language, count: int) -> str:
         """So many words of a dictionary in a row, which no one could guess."""
         words = rng.choices(self.words[language][split], k=count)
-        return "".join(words) if language == "zh" else " ".join(words).capitalize()
+        if language == "en":
+            return " ".join(words).capitalize()
+        if split == "train":
+            words = [self.mistakable(rng, word) if rng.random() < MISTAKABLE else word for word in words]
+        return "".join(words)
+
+    def mistakable(self, rng: random.Random, text: str) -> str:
+        """A Chinese text of training with one character replaced by one that looks like it."""
+        place = rng.randrange(len(text))
+        alike = self._lookalikes.of(text[place])
+        other = text[:place] + rng.choice(alike) + text[place + 1 :] if alike else text
+        return other if split_of(other) == "train" else text
+
+    @cached_property
+    def _lookalikes(self) -> Lookalikes:
+        return Lookalikes(self.characters, self.fonts("zh", "train")[0].face(SIDE))
 
     def fonts(self, script: str, split: Split) -> list[Font]:
         """The fonts of a script, "zh" (Chinese and ASCII) or "latin" (ASCII only), of a split."""

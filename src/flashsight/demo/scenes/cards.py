@@ -322,10 +322,11 @@ def tell_offer(facts: Facts, offer: Offer) -> None:
     facts.add("what", offer.concept.name, weight=2)
     facts.add("category", offer.concept.category, weight=2)
     facts.add("describe", both(_prose, offer), weight=2.5)
-    facts.add("json", both(json_of, offer), weight=2, skill="json")
+    if len(offer.shown.colours) < 2:  # else it is open which one the field is to hold
+        facts.add("json", both(json_of, offer), weight=2, skill="json")
     facts.add("copy", both(copy_of, offer), weight=0.7)
-    if offer.shown.colours:
-        facts.add("colour", both(lambda said, language: spell(said.shown.colours, language), offer), weight=2.5)
+    if len(offer.shown.colours) == 1:
+        facts.add("colour", COLOURS[offer.shown.colours[0]].name, weight=2.5)
     if offer.material:
         facts.add("material", offer.material, weight=2)
     for key, text, weight in (

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from flashsight.demo.sample import Language
+from flashsight.demo.sample import PATCH, Language
 from flashsight.demo.scenes.canvas import Box, Canvas, Rgb, Type, luminance, mixed
 
 Kind = Literal["bars", "rows", "line", "pie"]
@@ -80,6 +80,12 @@ def _ticks(canvas: Canvas, box: Box, series: Series, look: Look, parts: int) -> 
         canvas.text(left - small.width(text) - 5, y - small.size / 2, text, small, look.strong)
 
 
+def _measure(canvas: Canvas, series: Series, number: int, look: Look, box: Box) -> None:
+    """Label the place of a value's mark, or of its name, with how far along the axis it ends."""
+    if look.has_axis:
+        canvas.measure(box, series.values[number] / series.top)
+
+
 def _columns(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Look) -> None:
     """Bars that stand, or a line with points, over labels."""
     left, upper, right, lower = box
@@ -97,10 +103,14 @@ def _columns(rng: random.Random, canvas: Canvas, series: Series, box: Box, look:
         (left + cell * (number + 0.5), lower - (lower - upper) * value / top)
         for number, value in enumerate(series.values)
     ]
-    for (x, _), label in zip(points, series.labels, strict=True):
+    for number, ((x, y), label) in enumerate(zip(points, series.labels, strict=True)):
         canvas.centred_text(
             (x - cell / 2, lower + 3, x + cell / 2, lower + 3 + size * 1.2), label, look.type, look.strong
         )
+        half = look.type.width(label) / 2
+        _measure(canvas, series, number, look, (x - half, lower + 3, x + half, lower + 3 + size * 1.2))
+        if series.kind == "line":
+            _measure(canvas, series, number, look, (x - PATCH, y - PATCH, x + PATCH, y + PATCH))
     if series.kind == "line":
         _line(rng, canvas, points, lower, look)
     else:
@@ -135,6 +145,7 @@ def _bars(
     size, radius, inside = look.type.size, rng.choice((0, 0, 0, 4, 8)), rng.random() < 0.25
     for number, (x, y) in enumerate(points):
         colour = look.colours[number]
+        _measure(canvas, series, number, look, (x - width / 2, y, x + width / 2, lower))
         if lower - 1 - y > 2 * radius:
             canvas.rounded((x - width / 2, y, x + width / 2, lower - 1), radius, colour)
         else:
@@ -174,6 +185,8 @@ def _lying(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: L
         canvas.pen.rectangle((left + 1, y - height / 2, end, y + height / 2), look.colours[number])
         x = left - 10 - look.type.width(label) if on_right else box[0]
         canvas.text(x, y - size / 2, label, look.type, look.strong)
+        _measure(canvas, series, number, look, (left, y - height / 2, end, y + height / 2))
+        _measure(canvas, series, number, look, (x, y - size / 2, x + look.type.width(label), y + size / 2))
         if series.is_labelled:
             canvas.text(end + 6, y - size / 2, series.said(number), look.type, look.strong)
 

@@ -23,7 +23,7 @@ YES, NO = Term("有", "Yes"), Term("没有", "No")
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A drawing as it stands in a picture, with the colours that it is said to have (none: motley).
+    """A drawing as it stands in a picture, with its main colour: two where it may be either, none where it is motley.
 
     `plain` is the drawing before it was given a colour.
     """
@@ -159,8 +159,8 @@ def tell(facts: Facts, drawn: Drawn) -> None:
             ),
             weight=2,
         )
-    if drawn.colours:
-        facts.add("colour", Term(spell(drawn.colours, "zh"), spell(drawn.colours, "en")), weight=2)
+    if len(drawn.colours) == 1:
+        facts.add("colour", COLOURS[drawn.colours[0]].name, weight=2)
 
 
 class OneIcon:

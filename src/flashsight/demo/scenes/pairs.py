@@ -27,6 +27,9 @@ SAME, NONE = Term("两张图没有区别。", "The two pictures are the same."),
 ABSENT = Term("没有", "none")
 IS_SAME, IS_NOT = Term("一样。", "Yes, they are the same."), Term("不一样。", "No, they are different.")
 
+SAME_KEPT = 0.4  # of the pairs without a difference stay in training; a change often finds no room
+SMALL: dict[Split, float] = {"train": 0.75, "valid": 0.5}  # of the other texts are the same but for a word
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -104,6 +107,8 @@ class TwoDrawings:
         elif change == "concept":
             second = Drawn(tinted(rng, sprites[1], colours[0]), (colours[0],))
             changes = [Change(OBJECT, CONCEPTS[concepts[0]].name, CONCEPTS[concepts[1]].name)]
+        if not changes and _is_spared(rng, split):
+            return self.draw(rng, material, size, split)
         side = min(size) * rng.uniform(0.35, 0.85)
         x, y = (size[1] - side) * rng.uniform(0.2, 0.8), (size[0] - side) * rng.uniform(0.2, 0.8)
         seed, canvases = rng.getrandbits(32), []
@@ -114,8 +119,22 @@ class TwoDrawings:
         return _sample(self.name, canvases, changes, (first.phrase, second.phrase), rng)
 
 
-def _other_price(rng: random.Random, price: str) -> str:
-    """Another price in the same currency."""
+def _is_spared(rng: random.Random, split: Split) -> bool:
+    """True for most pairs without a difference in training: too many, and small differences are overlooked."""
+    return split == "train" and rng.random() >= SAME_KEPT
+
+
+def _is_small(rng: random.Random, split: Split) -> bool:
+    """True where training changes one thing of a text that validation replaces."""
+    return split == "train" and rng.random() < 0.5
+
+
+def _other_price(rng: random.Random, price: str, *, is_small: bool) -> str:
+    """Another price in the same currency, or one digit of it changed."""
+    if is_small:
+        place = rng.choice([place for place, char in enumerate(price) if char.isdigit()])
+        digit = rng.choice([digit for digit in "123456789" if digit != price[place]])
+        return price[:place] + digit + price[place + 1 :]
     currency = price[0] if not price[0].isdigit() else ""
     while (other := a_price(rng, currency)) == price:
         pass
@@ -139,27 +158,35 @@ class TwoCards:
             canvas = Canvas(material, size, ground)
             said.append(draw_offer(random.Random(seed), canvas, version, material, split, ground))
             canvases.append(canvas)
-        return _sample(self.name, canvases, self._changes(*said), (self._seen(said[0]), self._seen(said[1])), rng)
+        changes = self._changes(*said)
+        if not changes and _is_spared(rng, split):
+            return self.draw(rng, material, size, split)
+        return _sample(self.name, canvases, changes, (self._seen(said[0]), self._seen(said[1])), rng)
 
     def _seen(self, offer: Offer) -> Term:
         return Term(phrase(offer, "zh"), phrase(offer, "en"))
 
     def _other_features(self, rng: random.Random, material: Material, split: Split, offer: Offer) -> tuple[str, ...]:
         place, kept = rng.randrange(len(offer.features)), list(offer.features)
-        kept[place] = a_text(rng, material, split, offer.language, words.FEATURES, 6)
+        if _is_small(rng, split):
+            kept[place] = changed(rng, material, split, kept[place], offer.language)
+        else:
+            kept[place] = a_text(rng, material, split, offer.language, words.FEATURES, 6)
         return tuple(dict.fromkeys(kept))
 
     def _changed(self, rng: random.Random, material: Material, split: Split, offer: Offer, ground: Rgb) -> Offer:
         change = rng.choice(("price", "price", "badge", "title", "colour", "features", "none"))
         if change == "price" and offer.price:
-            return replace(offer, price=_other_price(rng, offer.price))
+            return replace(offer, price=_other_price(rng, offer.price, is_small=_is_small(rng, split)))
         if change == "badge":
+            if offer.badge and _is_small(rng, split):
+                return replace(offer, badge=changed(rng, material, split, offer.badge, offer.language))
             badge = None if offer.badge and rng.random() < 0.4 else a_badge(rng, material, split, offer.language)
             return replace(offer, badge=badge)
         if change == "title" and offer.title:
             known = changed(rng, material, split, offer.title, offer.language)
             fresh = a_text(rng, material, split, offer.language, words.TITLES, 8)
-            return replace(offer, title=known if rng.random() < 0.5 else fresh)
+            return replace(offer, title=known if rng.random() < SMALL[split] else fresh)
         if change == "features" and offer.features:
             return replace(offer, features=self._other_features(rng, material, split, offer))
         if change == "colour" and len(offer.shown.colours) == 1:
@@ -206,7 +233,10 @@ class TwoScreens:
             canvas = Canvas(material, size, theme.surface)
             said.append(draw_screen(random.Random(seed), canvas, version, theme, material))
             canvases.append(canvas)
-        return _sample(self.name, canvases, self._changes(*said), (self._seen(said[0]), self._seen(said[1])), rng)
+        changes = self._changes(*said)
+        if not changes and _is_spared(rng, split):
+            return self.draw(rng, material, size, split)
+        return _sample(self.name, canvases, changes, (self._seen(said[0]), self._seen(said[1])), rng)
 
     def _seen(self, screen: Screen) -> Term:
         if screen.title:
@@ -215,12 +245,9 @@ class TwoScreens:
         return Term("一个没有标题的界面", "a screen without a title")
 
     def _changed(self, rng: random.Random, screen: Screen, material: Material, split: Split) -> Screen:
-        language = screen.language
         changes: dict[str, Callable[[], Screen]] = {
             "title": lambda: replace(screen, title=self._other_text(rng, material, split, screen, screen.title)),
-            "error": lambda: replace(
-                screen, error=an_error(rng, material, split, language) if rng.random() < 0.7 else None
-            ),
+            "error": lambda: replace(screen, error=self._other_error(rng, material, split, screen)),
             "button": lambda: self._other_button(rng, screen, material, split),
             "message": lambda: replace(
                 screen, message=self._other_text(rng, material, split, screen, screen.message)
@@ -230,11 +257,16 @@ class TwoScreens:
         }  # fmt: skip
         return changes[rng.choice(list(changes))]()
 
+    def _other_error(self, rng: random.Random, material: Material, split: Split, screen: Screen) -> str | None:
+        if screen.error and _is_small(rng, split):
+            return changed(rng, material, split, screen.error, screen.language)
+        return an_error(rng, material, split, screen.language) if rng.random() < 0.7 else None
+
     def _other_text(
         self, rng: random.Random, material: Material, split: Split, screen: Screen, text: str | None
     ) -> str:
         """A text with something changed in it, or another one."""
-        if text and rng.random() < 0.5:
+        if text and rng.random() < SMALL[split]:
             return changed(rng, material, split, text, screen.language)
         return a_text(rng, material, split, screen.language, words.PAGES, 9)
 
@@ -256,7 +288,10 @@ class TwoScreens:
         if rng.random() < 0.3:
             old[place_] = replace(old[place_], is_disabled=not old[place_].is_disabled)
             return replace(screen, buttons=tuple(old))
-        new = some_buttons(rng, material, split, screen.language, 1)[0].text
+        if _is_small(rng, split):
+            new = changed(rng, material, split, old[place_].text, screen.language)
+        else:
+            new = some_buttons(rng, material, split, screen.language, 1)[0].text
         if new not in [button.text for button in old]:
             old[place_] = Button(new, old[place_].is_primary, old[place_].is_disabled)
         return replace(screen, buttons=tuple(old))

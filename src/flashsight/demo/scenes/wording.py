@@ -15,6 +15,7 @@ from flashsight.demo.material.opened import Material
 from flashsight.demo.sample import Language, Split
 from flashsight.demo.vocabulary import Term
 
+ALIKE = 0.2  # of the changed Chinese texts of training have a character that looks like the one before
 KNOWN, CHANGED = 0.42, 0.66  # shares up to which a text is a known one as it stands, or with something changed
 _WORD = re.compile("[A-Za-z]{3,}")
 
@@ -32,6 +33,8 @@ def changed(rng: random.Random, material: Material, split: Split, text: str, lan
     if not places:
         return text
     start = rng.choice(places)
+    if split == "train" and rng.random() < ALIKE:
+        return text[:start] + material.mistakable(rng, text[start]) + text[start + 1 :]
     word = material.phrase(rng, split, "zh", 1)[: rng.choice((1, 2))]
     return text[:start] + word + text[start + len(word) :]
 
