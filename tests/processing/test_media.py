@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_from_bytes
 
@@ -16,7 +17,8 @@ from PIL import Image
 from flashsight.core.config import MediaConfig
 from flashsight.core.errors import PictureError
 from flashsight.core.types import Media, PictureRef
-from flashsight.processing.header import count_jpeg_scans
+from flashsight.processing import media
+from flashsight.processing.header import count_jpeg_scans, read_header
 from flashsight.processing.media import MediaGate
 
 from .pictures import chunk, encoded, png, scene, webp_canvas, with_exif
@@ -48,6 +50,45 @@ def refusal_of_bytes(content: bytes, config: MediaConfig | None = None) -> Pictu
         admit_bytes(content, config)
     assert caught.value.param == "file"
     return caught.value
+
+
+# --- a picture that comes again --------------------------------------------------------------------------------
+
+
+def test_a_small_picture_that_passed_before_passes_again_without_a_reader_or_a_thread(monkeypatch: pytest.MonkeyPatch):
+    reads, hops = [], []
+    monkeypatch.setattr(media, "read_header", lambda content: (reads.append(1), read_header(content))[1])
+
+    async def counted(call: Callable[..., Media], *given: object) -> Media:
+        hops.append(call)
+        return call(*given)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    gate = MediaGate(MediaConfig())
+    refs = [PictureRef(url=f"data:image/png;base64,{B64}"), PictureRef(url=B64), PictureRef(url=f" {B64}\n")]
+    admitted = [asyncio.run(gate.admit(ref)) for ref in refs]
+    assert len(reads) == len(hops) == 1
+    assert admitted == [admit(B64)] * 3
+    assert all(one.content == PNG for one in admitted)
+
+
+def test_what_was_refused_is_refused_again():
+    gate = MediaGate(MediaConfig(min_side=28))
+    ref = PictureRef(url=B64)
+    for _ in range(2):
+        with pytest.raises(PictureError, match="at least 28"):
+            asyncio.run(gate.admit(ref))
+
+
+def test_only_so_many_pictures_are_remembered(monkeypatch: pytest.MonkeyPatch):
+    reads = []
+    monkeypatch.setattr(media, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(media, "read_header", lambda content: (reads.append(1), read_header(content))[1])
+    gate = MediaGate(MediaConfig())
+    urls = [base64.b64encode(encoded(scene(32, 24, seed))).decode() for seed in range(3)]
+    for url in (*urls, urls[2], urls[1], urls[0]):
+        asyncio.run(gate.admit(PictureRef(url=url)))
+    assert len(reads) == 4, "three at first, and the first again, which had to make room"
 
 
 # --- data URLs and base64 ------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,30 @@ def test_an_answer_is_text_a_finish_and_usage_last(backend: LocalBackend, engine
     assert usage.prompt_tokens == len(engine.asked[0].prompt.ids)
     assert usage.completion_tokens == len(engine.ids(0))
     assert usage.timings.first_token_seconds == 0.5
+
+
+@pytest.mark.parametrize(
+    ("asked", "num_hops"),
+    [
+        (conversation(picture(), TextPart(text="what is it?")), 0),
+        (conversation(TextPart(text="what is it? " * 50)), 1),
+        (conversation(replace(picture(), detail="high")), 1),
+    ],
+    ids=["short", "long", "in detail"],
+)
+def test_only_what_takes_long_to_lay_out_goes_to_a_thread(
+    processor: Processor, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch, asked: Conversation, num_hops: int
+):
+    hops = []
+
+    async def counted(call: Callable[..., Any], *given: object) -> Any:
+        hops.append(call)
+        return call(*given)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    roomy = LocalBackend(processor, engine, context_tokens=4096, vocabulary_size=processor.tokenizer.size)
+    assert text(answered(roomy, asked, max_tokens=99)) == "answer 0"
+    assert len(hops) == num_hops
 
 
 def test_the_engine_gets_the_callers_salt_and_the_requests_id(backend: LocalBackend, engine: ScriptedEngine):

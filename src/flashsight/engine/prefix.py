@@ -11,6 +11,8 @@ from hashlib import blake2b
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.sequence import BlockId, Sequence
 
+_BLOCK = blake2b(digest_size=32, person=b"block")
+
 
 class PrefixCache:
     """Finds computed blocks again. Switched off it finds and keeps nothing."""
@@ -65,8 +67,9 @@ class PrefixCache:
         start, end = index * size, (index + 1) * size
         assert end <= len(sequence)
         parent = sequence.digests[-1] if index else blake2b(sequence.salt, digest_size=32, person=b"salt").digest()
-        content = blake2b(parent, digest_size=32, person=b"block")
-        content.update(sequence.ids(start, end).astype("<i8").tobytes())
+        content = _BLOCK.copy()
+        content.update(parent)
+        content.update(sequence.ids(start, end).astype("<i8", copy=False).data)
         for part in sequence.picture_slices(start, end):
             content.update(f"|{part.start - start}+{part.end - part.start}@{part.offset}:{part.picture.key}".encode())
         return content.digest()

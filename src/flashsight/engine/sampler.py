@@ -194,6 +194,8 @@ class Sampler:
         self._device = device
         self._words = np.zeros((max_sequences, -(-vocab_size // 32)), np.int32)
         self._shifts = torch.arange(32, dtype=torch.int32, device=device)
+        self._none = torch.empty(0, device=device)
+        """In place of rows and values of what nobody asks for; never read."""
         self._batch: _Batch | None = None
         self._banned: dict[int, tuple[tuple[int, ...], Tensor]] = {}
 
@@ -232,15 +234,15 @@ class Sampler:
         return _Batch(
             states=states,
             bias_places=self._ints([row * self._vocab_size + token for row, token, _ in bias]) if bias else None,
-            bias_values=self._floats([value for _, _, value in bias]),
+            bias_values=self._floats([value for _, _, value in bias]) if bias else self._none,
             banned=self._banned_of([state.sampling.banned_ids for state in states]),
             counting=tuple(row for row in rows if states[row].is_counting),
             constrained=constrained,
-            constrained_rows=self._ints(constrained),
+            constrained_rows=self._ints(constrained) if constrained else self._none,
             plain=self._draws_of(states, [row for row in random if not states[row].is_truncated]),
             truncated=self._draws_of(states, [row for row in random if states[row].is_truncated]),
             reporting=reporting,
-            reporting_rows=self._ints(reporting),
+            reporting_rows=self._ints(reporting) if reporting else self._none,
             num_top=max((states[row].sampling.num_logprobs or 0 for row in reporting), default=0),
         )
 
@@ -249,7 +251,8 @@ class Sampler:
         if not any(banned):
             return None
         rows = banned[:1] if all(ids is banned[0] for ids in banned) else banned
-        return torch.stack([self._mask_of(ids) for ids in rows])
+        masks = [self._mask_of(ids) for ids in rows]
+        return masks[0].unsqueeze(0) if len(masks) == 1 else torch.stack(masks)
 
     def _mask_of(self, ids: tuple[int, ...]) -> Tensor:
         """Return [V], made once for one tuple: requests share a few, of up to a vocabulary's length."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import OrderedDict
+from dataclasses import replace
 
 from flashsight.core.config import MediaConfig
 from flashsight.core.errors import PictureError
@@ -18,6 +20,11 @@ from flashsight.processing.references import base64_bytes, data_url_bytes, file_
 
 MAX_JPEG_SCANS = 100
 """Each scan of a progressive JPEG walks over the whole picture; ten are usual, thousands are an attack."""
+
+_INLINE_CHARACTERS = 64 * 1024
+"""Of a reference; a picture in no more than that is unpacked and hashed in a fraction of what a thread's turn costs."""
+_MOST_KNOWN = 1024
+"""Pictures whose headers are remembered."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
@@ -30,6 +37,8 @@ class MediaGate:
         self._config = config
         self._offline = offline
         self._fetcher = fetcher or Fetcher(max_bytes=config.max_bytes, timeout_seconds=config.fetch_timeout_seconds)
+        self._known: OrderedDict[str, Media] = OrderedDict()
+        """By sha256, without their bytes: what has passed passes again, and needs no reader."""
         allow_pixels(config.max_pixels)
 
     async def admit(self, ref: PictureRef) -> Media:
@@ -59,7 +68,21 @@ class MediaGate:
                 "a picture is named by a data URL, bare base64, file:// or http(s)://; this is none of them",
                 code="image_url_unsupported",
             )
+        if scheme != "file" and len(url) <= _INLINE_CHARACTERS and "%" not in url:
+            return await self._recognise(self._unpacked(url, scheme))
         return await asyncio.to_thread(self._read_and_examine, url, scheme)
+
+    async def _recognise(self, content: bytes) -> Media:
+        """Admit a small picture: at once if it has passed before, else on a thread, for a reader may take its time."""
+        known = self._known.get(hashlib.sha256(content).hexdigest())
+        if known is not None:
+            self._known.move_to_end(known.sha256)
+            return replace(known, content=content)
+        media = await asyncio.to_thread(self._examine, content)
+        self._known[media.sha256] = replace(media, content=b"")
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+        return media
 
     async def _fetch(self, url: str) -> bytes:
         if self._offline or not self._config.allow_fetch:
@@ -71,12 +94,15 @@ class MediaGate:
         return await self._fetcher.fetch(url)
 
     def _read_and_examine(self, url: str, scheme: str | None) -> Media:
+        return self._examine(self._unpacked(url, scheme))
+
+    def _unpacked(self, url: str, scheme: str | None) -> bytes:
         limit = self._config.max_bytes
         if scheme is None:
-            return self._examine(base64_bytes(url, limit))
+            return base64_bytes(url, limit)
         if scheme == "data":
-            return self._examine(data_url_bytes(url, limit))
-        return self._examine(file_bytes(url.strip(), self._config.media_root, limit))
+            return data_url_bytes(url, limit)
+        return file_bytes(url.strip(), self._config.media_root, limit)
 
     def _examine(self, content: bytes) -> Media:
         if not content:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -92,6 +94,15 @@ def build_app(
     return app
 
 
+class _Unread(APIRoute):
+    """A route whose endpoint takes the request as it came: nothing is resolved, read or checked before it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint itself."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
 def _add_questions(app: FastAPI, readiness: Readiness, presets: Mapping[str, Preset]) -> None:
     """Add what takes a body and parses it itself."""
     for path, endpoint, tag in (
@@ -100,7 +111,9 @@ def _add_questions(app: FastAPI, readiness: Readiness, presets: Mapping[str, Pre
         (TOKENIZE_PATH, tokenize_endpoint(readiness), "chat"),
         (ESTIMATE_PATH, estimate_endpoint(readiness), "files"),
     ):
-        app.add_api_route(path, endpoint, methods=["POST"], tags=[tag], response_class=Response)
+        app.router.add_api_route(
+            path, endpoint, methods=["POST"], tags=[tag], response_class=Response, route_class_override=_Unread
+        )
 
 
 def _allow_origins(app: FastAPI, origins: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from asyncio.events import TimerHandle
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from flashsight.core.errors import RequestError
+from flashsight.server.corked import Corked
 from flashsight.server.errors import describe
 
 SLOW_HEADERS_SECONDS = 20.0
@@ -30,7 +31,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, but not for ever."""
-        super().connection_made(transport)
+        self._corked = Corked(transport, self.loop)
+        super().connection_made(self._corked)
         self._arm()
 
     def data_received(self, data: bytes) -> None:
@@ -39,6 +41,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._num_bytes = self._num_bytes + len(data) if self._deadline is not None else 0
         if self._num_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
             self._refuse("431 Request Header Fields Too Large", f"the headers exceed {MAX_HEADER_BYTES} bytes")
+
+    def eof_received(self) -> None:
+        """Send what is held: whoever says no more may still read, but the connection closes behind this."""
+        self._corked.flush()
+        super().eof_received()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP in the shape of every other error."""

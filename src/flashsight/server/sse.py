@@ -130,14 +130,19 @@ class EventStream(Response, Generic[Item]):
 
     async def open(self) -> None:
         """Wait for the first item; raise what it raises. On any error the items are closed."""
-        self._first = asyncio.create_task(self._take_first())
+        loop = asyncio.get_running_loop()
+        is_time = loop.create_future()
+        self._first = asyncio.create_task(self._take_first(is_time))
+        patience = loop.call_later(self._keep_alive_seconds, _settle, is_time)
         try:
-            done, _ = await asyncio.wait({self._first}, timeout=self._keep_alive_seconds)
-            if done:
+            await is_time
+            if self._first.done():
                 self._first.result()
         except BaseException:
             await self._abandon()
             raise
+        finally:
+            patience.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it; return early when the reader is gone."""
@@ -156,8 +161,12 @@ class EventStream(Response, Generic[Item]):
         finally:
             await self._abandon()
 
-    async def _take_first(self) -> Item | None:
-        return await anext(self._items, None)
+    async def _take_first(self, is_time: asyncio.Future[None]) -> Item | None:
+        """Wake `open` by a future: it goes on in the next turn of the event loop, where a task's end takes two."""
+        try:
+            return await anext(self._items, None)
+        finally:
+            _settle(is_time)
 
     async def _pump(self, send: Send) -> None:
         assert self._first is not None
@@ -198,3 +207,8 @@ class EventStream(Response, Generic[Item]):
             self._first.cancel()
             await asyncio.gather(self._first, return_exceptions=True)
         await self._items.aclose()
+
+
+def _settle(is_time: asyncio.Future[None]) -> None:
+    if not is_time.done():
+        is_time.set_result(None)

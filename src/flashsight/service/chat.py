@@ -188,6 +188,9 @@ class ChatService:
     async def _admit(self, messages: Sequence[Message], caller: Caller) -> tuple[Message, ...]:
         """Pass all pictures through the gate at once; the first bad one, in the request's order, is reported."""
         refs = [part for message in messages for part in message.parts if isinstance(part, PictureRef)]
+        if len(refs) < 2:  # nothing to do side by side, so no task is worth its turns of the event loop
+            alone = iter([await self.picture(ref, caller=caller) for ref in refs])
+            return tuple(_past_the_gate(message, alone) for message in messages)
         tasks = [asyncio.create_task(self.picture(ref, caller=caller)) for ref in refs]
         try:
             admitted = iter([await task for task in tasks])
