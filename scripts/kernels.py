@@ -1,6 +1,6 @@
 """Times each GPU kernel at the dimensions of GLM-4.6V-Flash and prints what it reaches of the device's own ceilings.
 
-    python3 scripts/kernels.py [products | rows | attention | pictures | steps | early | profile] ...
+    python3 scripts/kernels.py [products | rows | attention | pictures | steps | profile] ...
 
 Random data, rotated among buffers larger than the L2; the median of CUDA events. Needs a GPU and triton.
 """
@@ -46,21 +46,8 @@ FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (4, 1024, 4, 5), (8, 1024, 8, 3), (2,
 """Outputs, inputs, warps and stages of a program of the product of one row."""
 FEW_FORMS = ((16, 256, 1, 3), (16, 256, 1, 6), (16, 256, 2, 6), (64, 128, 4, 4), (64, 128, 4, 6), (32, 256, 4, 4))
 """The same of the product of a few rows."""
-TRIED = (
-    "OUTPUTS",
-    "INPUTS",
-    "WARPS",
-    "STAGES",
-    "GATED_STAGES",
-    "FORM",
-    "GATED_FORM",
-    "EARLY",
-    "GATED_EARLY",
-    "FEW_EARLY",
-)
-"""What `products` and `early` change of the kernels for a while."""
-EARLY_FORMS = ((0, 0), (1024, 0), (0, 1024), (1024, 1024), (2048, 1024), (1024, 2048), (2048, 2048))
-"""Columns that a product of one row, and one with SwiGLU in it, load before they wait."""
+TRIED = ("OUTPUTS", "INPUTS", "WARPS", "STAGES", "GATED_STAGES", "FORM", "GATED_FORM")
+"""What `products` changes of the kernels for a while."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
 """(sequences, tokens before, new tokens of each)."""
@@ -279,22 +266,6 @@ def line_of_step(graphs: StepGraphs, name: str, sizes: tuple[int, int, int]) -> 
     line(name, milliseconds(found.replay), num_bytes=17.56e9)
 
 
-def early() -> None:
-    """Steps of few rows whose products load more or less of their matrix before they wait for their input."""
-    model: Glm4v = load_model(ModelConfig(path="glm-4.6v-flash", load_format="dummy", dtype="bfloat16")).model
-    with kept():
-        for product.EARLY, product.GATED_EARLY in EARLY_FORMS:
-            graphs = recorded(model, overlaps=True, max_sequences=1, step_tokens=8)
-            line_of_step(graphs, f"decode of 1, early {product.EARLY} {product.GATED_EARLY}", (1, 448, 1))
-    for is_overlapping in (False, True):
-        with kept():
-            for product.FEW_EARLY in (False, True):
-                graphs = recorded(model, overlaps=is_overlapping, max_sequences=8, step_tokens=16)
-                name = f"overlapping {is_overlapping}, early {product.FEW_EARLY}"
-                line_of_step(graphs, f"decode of 8, {name}", (8, 448, 1))
-                line_of_step(graphs, f"chunk of 16 after 368, {name}", (1, 368, 16))
-
-
 def encoders(model: Glm4v) -> None:
     ways = {"reference": SdpaPictures(), "packed": KernelPictures(), "one size": KernelPictures(is_recorded=True)}
     for side in (36, 74):
@@ -346,7 +317,6 @@ PARTS = {
     "attention": attention,
     "pictures": pictures,
     "steps": steps,
-    "early": early,
     "profile": profile,
 }
 

@@ -72,7 +72,8 @@ class Flights:
         if self._runner.is_ahead and self._last_ended is not None:
             self.num_gaps += 1
             self.gap_seconds += max(0.0, flight.began.seconds_since(self._last_ended))
-        self._last_ended = flight.ended
+        # Pictures that are made ready behind a step keep the device busy until the next one.
+        self._last_ended = None if flight.plan.encodes else flight.ended
         return sampled
 
     def pause(self) -> None:

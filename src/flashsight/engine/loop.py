@@ -249,9 +249,11 @@ class Loop:
 
     def _begin(self, plan: Plan) -> Flight | None:
         """Start what a plan says; return its step of tokens, if it has one."""
-        if plan.encodes or not plan.chunks:
-            self._flush()
+        is_ahead, flight = self._runner.is_ahead, None
+        if not plan.chunks:
             self._flights.pause()
+        if plan.is_empty or (plan.encodes and not is_ahead):
+            self._flush()
         self._start_decoding(plan.decode_requests)
         if plan.is_empty:
             return None
@@ -259,14 +261,13 @@ class Loop:
         if self._is_takeover_due:
             self._took_over_at = self._num_steps
             self._runner.take_over()
-        if plan.encodes:
+        if not is_ahead:
             self._encode(plan.encodes)
-        if not plan.chunks:
-            return None
-        asking = self._asking(plan)
-        flight = self._launched(plan, lambda: self._flights.launch(plan, asking, self._features_of, self._clock()))
-        if self._runner.is_ahead:
-            # What the last step published goes out while this one runs; sent before it, its readers would hold it up.
+        if plan.chunks:
+            asking = self._asking(plan)
+            flight = self._launched(plan, lambda: self._flights.launch(plan, asking, self._features_of, self._clock()))
+        if is_ahead:  # pictures are made ready, and what was published goes out, while the device computes tokens
+            self._encode(plan.encodes)
             self._lost += self._outbox.flush()
         return flight
 

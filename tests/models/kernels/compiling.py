@@ -58,13 +58,6 @@ KERNELS: list[tuple[Any, dict[str, Any], int]] = [
 ]
 
 
-def early(kernel: Any, fixed: dict[str, Any]) -> int:
-    """What a product loads of its matrix before it waits."""
-    if kernel is product._rows_product:
-        return int(product.FEW_EARLY and not fixed["IS_GATED"])
-    return product.GATED_EARLY if fixed.get("IS_GATED") else product.EARLY
-
-
 def type_of(name: str) -> str:
     if name in NUMBERS:
         return "fp32"
@@ -88,7 +81,7 @@ if __name__ == "__main__":
         for kernel, fixed, num_warps in KERNELS:
             ways = [False, True] if "OVERLAP" in kernel.arg_names and chip >= OVERLAPPING else [False]
             for overlap in ways:
-                chosen = {**fixed, "OVERLAP": overlap, "EARLY": early(kernel, fixed)}
+                chosen = {**fixed, "OVERLAP": overlap}
                 shared = {name: value for name, value in chosen.items() if name in kernel.arg_names}
                 binary = compiled(kernel, shared, num_warps, chip)
                 waits = binary.asm["ptx"].count("griddepcontrol.wait")

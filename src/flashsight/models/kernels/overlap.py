@@ -1,8 +1,8 @@
 """Kernels that start while the one before still runs, and wait for its end before they read what it may have written.
 
 Programmatic dependent launch, sm_90 and newer. Each kernel of such a chain calls `begin` before it loads anything, or
-`let_next_start` and `wait_for_last` around the loads of what no kernel of the chain writes: weights, the step's tables,
-keys and values of steps before. What two kernels before wrote is not safe: that one may still wait, too.
+`let_next_start` and `wait_for_last` around the loads of what no kernel of the chain writes: norms' weights, the step's
+tables, keys and values of steps before. What two kernels before wrote is not safe: that one may still wait, too.
 """
 
 from __future__ import annotations

@@ -10,16 +10,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from flashsight.models.kernels.overlap import let_next_start, wait_for_last
+from flashsight.models.kernels.overlap import begin
 
 OUTPUTS, INPUTS, WARPS = 4, 1024, 4
 """Rows and columns of the matrix that a program holds at once."""
 STAGES, GATED_STAGES = 3, 1
 """Parts of the matrix that are on their way at once; a gated program has two matrices on theirs anyway."""
-
-EARLY, GATED_EARLY, FEW_EARLY = 1024, 1024, True
-"""Columns of the matrix, which nobody writes, that a program loads before it waits for its input; one of a few rows so
-loads its first part or, with two matrices, which would fill its registers, nothing."""
 
 ROWS_AT_ONCE = 16
 """Most rows of a product of a few."""
@@ -34,7 +30,7 @@ def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, ov
     _product[(triton.cdiv(num_outputs, OUTPUTS),)](
         x_1C, weight_OC, weight_OC if bias_O is None else bias_O, y_1O, 1.0, OUT=num_outputs, IN=num_inputs,
         HAS_BIAS=bias_O is not None, IS_GATED=False, BO=OUTPUTS, BC=INPUTS, STAGES=STAGES, OVERLAP=overlap,
-        EARLY=EARLY if num_inputs >= EARLY else 0, num_warps=WARPS, launch_pdl=overlap,
+        num_warps=WARPS, launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
 
@@ -47,7 +43,7 @@ def vector_swiglu(x_1C: Tensor, weight_OC: Tensor, scale: float, *, overlap: boo
     _product[(triton.cdiv(num_outputs // 2, outputs),)](
         x_1C, weight_OC, weight_OC, y_1O, scale, OUT=num_outputs // 2, IN=num_inputs,
         HAS_BIAS=False, IS_GATED=True, BO=outputs, BC=INPUTS, STAGES=GATED_STAGES, OVERLAP=overlap,
-        EARLY=GATED_EARLY if num_inputs >= GATED_EARLY else 0, num_warps=WARPS, launch_pdl=overlap,
+        num_warps=WARPS, launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
 
@@ -77,8 +73,7 @@ def _rows_product_of(
     _rows_product[(triton.cdiv(num_outputs, form[0]),)](
         x_TC, weight_OC, weight_OC if bias_O is None else bias_O, y_TO, gated_scale or 1.0, num_rows,
         OUT=num_outputs, IN=num_inputs, HAS_BIAS=bias_O is not None, IS_GATED=is_gated, BO=form[0], BC=form[1],
-        BR=ROWS_AT_ONCE, STAGES=form[3], OVERLAP=overlap, EARLY=FEW_EARLY and not is_gated,
-        num_warps=form[2], launch_pdl=overlap,
+        BR=ROWS_AT_ONCE, STAGES=form[3], OVERLAP=overlap, num_warps=form[2], launch_pdl=overlap,
     )  # fmt: skip
     return y_TO
 
@@ -87,38 +82,25 @@ def _rows_product_of(
 def _rows_product(
     x, weight, bias, y, scale, num_rows, OUT: tl.constexpr, IN: tl.constexpr, HAS_BIAS: tl.constexpr,
     IS_GATED: tl.constexpr, BO: tl.constexpr, BC: tl.constexpr, BR: tl.constexpr, STAGES: tl.constexpr,
-    OVERLAP: tl.constexpr, EARLY: tl.constexpr,
+    OVERLAP: tl.constexpr,
 ):  # fmt: skip
     outputs = tl.program_id(0) * BO + tl.arange(0, BO)
     is_output = outputs < OUT
     rows = weight + tl.minimum(outputs, OUT - 1).to(tl.int64)[:, None] * IN
     row = tl.arange(0, BR)
     is_row = row < num_rows
-    places = tl.arange(0, BC)
-    IS_EVEN: tl.constexpr = IN % BC == 0
-    let_next_start(OVERLAP)
+    begin(OVERLAP)
     total = tl.zeros((BO, BR), tl.float32)
     gated = tl.zeros((BO, BR), tl.float32)
-    if EARLY:
-        is_inside = places < IN
-        early_OC = _loaded(rows + places[None, :], is_inside[None, :], IS_EVEN)
-        wait_for_last(OVERLAP)
-        early_CR = tl.load(
-            x + row[None, :] * IN + places[:, None], mask=is_row[None, :] & is_inside[:, None], other=0.0
-        )
-    else:
-        wait_for_last(OVERLAP)
-    for start in tl.range(BC if EARLY else 0, IN, BC, num_stages=STAGES):
+    for start in tl.range(0, IN, BC, num_stages=STAGES):
         places = start + tl.arange(0, BC)
         is_inside = places < IN
         x_CR = tl.load(x + row[None, :] * IN + places[:, None], mask=is_row[None, :] & is_inside[:, None], other=0.0)
-        w_OC = _loaded(rows + places[None, :], is_inside[None, :], IS_EVEN)
+        w_OC = _loaded(rows + places[None, :], is_inside[None, :], IN % BC == 0)
         total = tl.dot(w_OC, x_CR, total, input_precision="ieee")
         if IS_GATED:
-            up_OC = _loaded(rows + OUT * IN + places[None, :], is_inside[None, :], IS_EVEN)
+            up_OC = _loaded(rows + OUT * IN + places[None, :], is_inside[None, :], IN % BC == 0)
             gated = tl.dot(up_OC, x_CR, gated, input_precision="ieee")
-    if EARLY:  # last, so that the rest is on its way at once
-        total = tl.dot(early_OC, early_CR, total, input_precision="ieee")
     if HAS_BIAS:
         total += tl.load(bias + outputs, mask=is_output, other=0.0).to(tl.float32)[:, None]
     if IS_GATED:
@@ -130,22 +112,16 @@ def _rows_product(
 def _product(
     x, weight, bias, y, scale, OUT: tl.constexpr, IN: tl.constexpr,
     HAS_BIAS: tl.constexpr, IS_GATED: tl.constexpr, BO: tl.constexpr, BC: tl.constexpr,
-    STAGES: tl.constexpr, OVERLAP: tl.constexpr, EARLY: tl.constexpr,
+    STAGES: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     outputs = tl.program_id(0) * BO + tl.arange(0, BO)
     is_output = outputs < OUT
     rows = weight + outputs.to(tl.int64)[:, None] * IN
+    begin(OVERLAP)
     IS_EVEN: tl.constexpr = (OUT % BO == 0) and (IN % BC == 0)
-    let_next_start(OVERLAP)
-    if EARLY > 0:
-        early = tl.arange(0, EARLY)
-        w_OE = _loaded(rows + early[None, :], is_output[:, None], IS_EVEN)
-        if IS_GATED:
-            up_OE = _loaded(rows + OUT * IN + early[None, :], is_output[:, None], IS_EVEN)
-    wait_for_last(OVERLAP)
     total = tl.zeros((BO, BC), tl.float32)
     gated = tl.zeros((BO, BC), tl.float32)
-    for start in tl.range(EARLY, IN, BC, num_stages=STAGES):
+    for start in tl.range(0, IN, BC, num_stages=STAGES):
         places = start + tl.arange(0, BC)
         is_inside = places < IN
         mask = is_output[:, None] & is_inside[None, :]
@@ -153,16 +129,11 @@ def _product(
         total += _loaded(rows + places[None, :], mask, IS_EVEN).to(tl.float32) * part
         if IS_GATED:
             gated += _loaded(rows + OUT * IN + places[None, :], mask, IS_EVEN).to(tl.float32) * part
-    answer, up = tl.sum(total, axis=1), tl.sum(gated, axis=1)
-    if EARLY > 0:
-        x_E = tl.load(x + early).to(tl.float32)[None, :]
-        answer += tl.sum(w_OE.to(tl.float32) * x_E, axis=1)
-        if IS_GATED:
-            up += tl.sum(up_OE.to(tl.float32) * x_E, axis=1)
+    answer = tl.sum(total, axis=1)
     if HAS_BIAS:
         answer += tl.load(bias + outputs, mask=is_output, other=0.0).to(tl.float32)
     if IS_GATED:
-        answer = answer * tl.sigmoid(answer) * (up * scale)
+        answer = answer * tl.sigmoid(answer) * (tl.sum(gated, axis=1) * scale)
     tl.store(y + outputs, answer, mask=is_output)
 
 
