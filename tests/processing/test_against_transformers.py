@@ -72,7 +72,7 @@ def test_ids_positions_and_patches_equal_those_of_transformers(
     assert prompt.delta == int(delta)
 
     path = PixelPath(processor.settings)
-    found = torch.cat([path(torch.from_numpy(one.load()), one.resized) for one in prompt.pictures])
+    found = torch.cat([path(torch.tensor(one.load()), one.resized) for one in prompt.pictures])
     patches = images["pixel_values"].reshape(-1, 3, 2, 196)[:, :, 0].flatten(1)
     assert [[1, one.grid.h, one.grid.w] for one in prompt.pictures] == grids.tolist()
     assert found.shape == patches.shape

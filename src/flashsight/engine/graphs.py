@@ -19,7 +19,9 @@ from flashsight.models.attention.paged import PagedBackend, PagedStep, StepForm
 from flashsight.models.door import VisionLanguageModel
 
 DECODE_ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
-CHUNK_ROWS = (16, 32, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1408, 1536)
+CHUNK_ROWS = (
+    16, 32, 64, 96, 128, 192, 256, 320, 384, 400, 416, 448, 512, 640, 768, 896, 1024, 1152, 1280, 1408, 1440, 1536
+)  # fmt: skip
 """Longer chunks keep the device busy for longer than starting their kernels one by one takes."""
 QUICK_ROWS, MOST_PADDING = 512, 0.34
 """A step runs padded to so many rows, whatever it has: starting its kernels one by one would take as long. To more rows

@@ -27,7 +27,7 @@ DRAFT_FACTOR = 2
 
 
 def decode(media: Media, *, shown: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Return uint8 [height, width, 3] of the turned picture; PictureError when its bytes are damaged or cut off.
+    """Return uint8 [height, width, 3], read-only, of the turned picture; PictureError when its bytes are damaged or cut.
 
     shown: the (height, width) it will be resized to. A JPEG much larger than that comes at a fraction of its size.
     """
@@ -44,7 +44,7 @@ def decode(media: Media, *, shown: tuple[int, int] | None = None) -> NDArray[np.
         rgb = _on_white(_eight_bits(image))
         if media.orientation in _TURNS:
             rgb = rgb.transpose(_TURNS[media.orientation])
-        return np.array(rgb)
+        return np.asarray(rgb)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -58,6 +58,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _on_white(image: Image.Image) -> Image.Image:
     """The library drops transparency and shows whatever colour hides under it."""
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
     rgba = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
