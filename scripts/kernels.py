@@ -42,19 +42,11 @@ MATRICES = {
     "down": (4096, 13696),
     "head": (151552, 4096),
 }
-FORMS = (
-    (4, 1024, 4, 1), (4, 1024, 4, 3), (4, 1024, 4, 5), (8, 1024, 8, 3), (2, 2048, 4, 1), (4, 2048, 8, 3),
-    (2, 1024, 4, 1), (2, 1024, 2, 3), (2, 1024, 4, 3), (4, 512, 2, 4), (4, 512, 4, 4), (8, 512, 4, 3),
-    (2, 4096, 4, 1), (1, 4096, 4, 1), (1, 2048, 2, 2), (2, 2048, 4, 2), (8, 512, 8, 4),
-)  # fmt: skip
-"""Tried for the product of one row; see `product.Form`."""
-FEW_FORMS = (
-    (16, 256, 1, 3), (16, 256, 1, 4), (16, 256, 1, 5), (16, 256, 1, 6), (16, 256, 2, 4), (16, 256, 2, 6),
-    (16, 128, 1, 8), (16, 512, 2, 3), (16, 512, 2, 4), (32, 128, 2, 6), (32, 256, 2, 4), (32, 256, 2, 5),
-    (32, 256, 4, 4), (64, 128, 4, 4), (64, 128, 4, 6),
-)  # fmt: skip
-"""Tried for the product of a few rows."""
-TRIED = ("NARROW", "DEEP", "WIDE", "GATED", "FEW_NARROW", "FEW_DEEP", "FEW_GATED")
+FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (4, 1024, 4, 5), (8, 1024, 8, 3), (2, 2048, 4, 1), (4, 2048, 8, 3))
+"""Outputs, inputs, warps and stages of a program of the product of one row."""
+FEW_FORMS = ((16, 256, 1, 3), (16, 256, 1, 6), (16, 256, 2, 6), (64, 128, 4, 4), (64, 128, 4, 6), (32, 256, 4, 4))
+"""The same of the product of a few rows."""
+TRIED = ("OUTPUTS", "INPUTS", "WARPS", "STAGES", "GATED_STAGES", "FORM", "GATED_FORM")
 """What `products` changes of the kernels for a while."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
@@ -135,13 +127,14 @@ def ours(name: str, inputs: int, weight: Callable[[], Tensor], times: int, num_b
     is_gated, how = name == "gate_up", "overlapping" if overlap else "in turn"
     one, few = some(1, inputs), some(8, inputs)
     for form in FORMS:
-        product.NARROW = product.DEEP = product.WIDE = product.GATED = form
+        product.OUTPUTS, product.INPUTS, product.WARPS, stages = form
+        product.STAGES = product.GATED_STAGES = stages
         ms = in_turn(lambda: _one(one, weight(), is_gated, overlap), times)
         line(f"{name} ours, 1 row {form} {how}", ms, num_bytes=num_bytes)
-    for form in FEW_FORMS if name != "head" else ():
-        product.FEW_NARROW = product.FEW_DEEP = product.FEW_GATED = form
+    for product.FORM in FEW_FORMS if name != "head" else ():
+        product.GATED_FORM = product.FORM
         ms = in_turn(lambda: _few(few, weight(), is_gated, overlap), times)
-        line(f"{name} ours, 8 rows {form} {how}", ms, num_bytes=num_bytes)
+        line(f"{name} ours, 8 rows {product.FORM} {how}", ms, num_bytes=num_bytes)
 
 
 def _one(x: Tensor, weight: Tensor, is_gated: bool, overlap: bool) -> Tensor:

@@ -20,6 +20,8 @@ INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
+ONE = {"BO": product.OUTPUTS, "BC": product.INPUTS, "STAGES": product.STAGES}
+ONE_GATED = {**ONE, "BO": product.OUTPUTS // 2, "STAGES": product.GATED_STAGES}
 MATRICES = [
     {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False},
     {"OUT": 4096, "IN": 13696, "HAS_BIAS": False, "IS_GATED": False},
@@ -28,19 +30,10 @@ MATRICES = [
 ]
 
 
-def form_of(fixed: dict[str, Any], is_few: bool) -> tuple[dict[str, int], int]:
-    """The form of a product and its warps."""
-    if fixed["IS_GATED"]:
-        form = product.FEW_GATED if is_few else product.GATED
-    elif fixed["IN"] > product.LARGE:
-        form = product.FEW_DEEP if is_few else product.DEEP
-    elif fixed["OUT"] > product.LARGE:
-        form = product.FEW_NARROW if is_few else product.WIDE
-    else:
-        form = product.FEW_NARROW if is_few else product.NARROW
-    outputs, inputs, num_warps, stages = form
-    rows = {"BR": product.ROWS_AT_ONCE} if is_few else {}
-    return {"BO": outputs, "BC": inputs, "STAGES": stages, **rows}, num_warps
+def few(is_gated: bool) -> tuple[dict[str, int], int]:
+    """The form of a product of a few rows and its warps."""
+    outputs, inputs, num_warps, stages = product.GATED_FORM if is_gated else product.FORM
+    return {"BO": outputs, "BC": inputs, "STAGES": stages, "BR": product.ROWS_AT_ONCE}, num_warps
 
 
 SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}
@@ -60,8 +53,8 @@ KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     (rows._add_norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
     (rows._add_plain_norm, {"SIZE": 1536, "BLOCK": 2048}, 8),
     (rows._silu_mul, {"SIZE": 13696, "BLOCK": 1024}, 4),
-    *((product._product, {**fixed, **form_of(fixed, False)[0]}, form_of(fixed, False)[1]) for fixed in MATRICES),
-    *((product._rows_product, {**fixed, **form_of(fixed, True)[0]}, form_of(fixed, True)[1]) for fixed in MATRICES),
+    *((product._product, {**fixed, **(ONE_GATED if fixed["IS_GATED"] else ONE)}, product.WARPS) for fixed in MATRICES),
+    *((product._rows_product, {**fixed, **few(fixed["IS_GATED"])[0]}, few(fixed["IS_GATED"])[1]) for fixed in MATRICES),
 ]
 
 
