@@ -27,7 +27,7 @@ DRAFT_FACTOR = 2
 
 
 def decode(media: Media, *, shown: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Return uint8 [height, width, 3], read-only, of the turned picture; PictureError when its bytes are damaged or cut.
+    """Return uint8 [height, width, 3], read-only, of the turned picture; PictureError where bytes are damaged or cut.
 
     shown: the (height, width) it will be resized to. A JPEG much larger than that comes at a fraction of its size.
     """
