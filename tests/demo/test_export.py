@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import AutoTokenizer, Glm4vForConditionalGeneration
 
 from flashsight.core.config import ModelConfig
-from flashsight.demo.export import checkpoint_tensors, export_hf, join_shards, write_compact
+from flashsight.demo.export import blend, checkpoint_tensors, export_hf, join_shards, write_compact
 from flashsight.demo.generate import Answerer
 from flashsight.demo.optimise import Optimiser
 from flashsight.demo.sample import Pair, Sample
@@ -103,6 +103,27 @@ def ours(model: Glm4v, sample: Sample, max_tokens: int) -> list[str]:
     answerer._banned = answerer._banned[:0]  # transformers bans nothing
     answers = answerer.answers([sample])
     return [answers[0, place] for place in range(len(sample.pairs))]
+
+
+def numbers_of(folder: Path) -> dict[str, torch.Tensor]:
+    model = load_model(ModelConfig(path=str(folder), device="cpu", dtype="float32")).model
+    return dict(model.named_parameters())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_blended_weights_lie_between_two_checkpoints(compact: Compact, tmp_path: Path, share: float) -> None:
+    one, tensors = compact
+    generator = torch.Generator().manual_seed(1)
+    moved = {name: value + torch.randn(value.shape, generator=generator) / 50 for name, value in tensors.items()}
+    write_compact(tmp_path / "other", moved, tmp_path / "documents")
+    blend(str(one), str(tmp_path / "other"), share, tmp_path / "between")
+    before, after, between = (numbers_of(folder) for folder in (one, tmp_path / "other", tmp_path / "between"))
+    for name, value in between.items():
+        expected = (1 - share) * before[name] + share * after[name]
+        row_tops = expected.abs().flatten(1).amax(1) if expected.dim() > 1 else expected.abs().amax()
+        step = float(row_tops.max()) / 127  # of the int8 form
+        torch.testing.assert_close(value, expected, atol=0.51 * step + 1e-6, rtol=0.0)
+    assert not torch.equal(before["text.head.weight"], after["text.head.weight"])
 
 
 def test_transformers_gives_the_same_tokens_for_an_untrained_checkpoint(compact: Compact, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from flashsight.core.errors import CheckpointError
 from flashsight.demo import commands, remote
 from flashsight.demo.export import checkpoint_tensors, write_compact
 from flashsight.demo.history import TrainingRun, read_history, write_history
+from flashsight.demo.history import told as history_in_words
 from flashsight.demo.legibility import legibility
 from flashsight.demo.material import Material
 from flashsight.demo.optimise import Optimiser
@@ -146,3 +147,15 @@ def test_a_run_is_packaged_into_a_folder_of_its_own(run: Path, tmp_path: Path) -
     assert verify_files(folder) == []
     assert (folder / "MODEL_CARD.md").read_text() == "# a card\n"
     assert [each.steps for each in read_history(folder)] == [2, 7]
+
+
+def test_weights_between_two_checkpoints_tell_how_much_of_the_last_run_they_keep(run: Path, tmp_path: Path) -> None:
+    remote.main(["export", str(run), str(tmp_path / "out")])
+    card = tmp_path / "CARD.md"
+    card.write_text("# a card\n")
+    commands.package(tmp_path / "out", card, tmp_path / "new")
+    remote.main(["blend", str(tmp_path / "old"), str(tmp_path / "new"), str(tmp_path / "between"), "--share", "0.35"])
+    history = read_history(tmp_path / "between")
+    assert [run.kept for run in history] == [1.0, 0.35]
+    assert "1 minutes on two GPUs (7 steps), of whose change 35% is kept" in history_in_words(history)
+    assert verify_files(tmp_path / "between") == []

@@ -89,6 +89,17 @@ def copy_documents(documents: Path, folder: Path) -> None:
             shutil.copyfile(documents / name, folder / name)
 
 
+def blend(one: str, other: str, share: float, folder: Path) -> None:
+    """Write int8 shards of weights that lie between two checkpoints of one shape: share 0 is one, 1 the other.
+
+    Where the other was trained on from the one, what lies between often keeps more of both (Wortsman et al. 2022).
+    """
+    loaded = [load_model(ModelConfig(path=path, device="cpu", dtype="float32")) for path in (one, other)]
+    before, after = (to_checkpoint(each.model) for each in loaded)
+    between = {name: torch.lerp(value, after[name], share) for name, value in before.items()}
+    write_compact(folder, between, loaded[0].files)
+
+
 def join_shards(shards: Path, folder: Path, card: str) -> None:
     """Make one file of a compact checkpoint's shards in a folder with the documents; add card and manifest."""
     tensors: dict[str, Tensor] = {}

@@ -12,13 +12,17 @@ HISTORY = "training.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """One run: pictures seen, seconds, steps and devices. is_about: the numbers are rounded."""
+    """One run: pictures seen, seconds, steps and devices. is_about: the numbers are rounded.
+
+    kept: the share of what the run changed that the weights have, 1 unless they lie between before and after.
+    """
 
     pictures: int
     seconds: float
     steps: int
     devices: int
     is_about: bool = False
+    kept: float = 1.0
 
 
 def read_history(folder: Path) -> list[TrainingRun]:
@@ -44,6 +48,7 @@ def told(runs: Sequence[TrainingRun]) -> str:
     pictures = f"{counted} drawn pictures with several questions each"
     spans = [
         f"{run.seconds / 60:.0f} minutes on {_devices(run.devices)} ({'about ' * run.is_about}{run.steps:,} steps)"
+        + (f", of whose change {run.kept:.0%} is kept" if run.kept < 1 else "")
         for run in runs
     ]
     if len(runs) == 1:

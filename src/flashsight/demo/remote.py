@@ -5,6 +5,7 @@
     python -m flashsight.demo.remote look RUN                                            how far, how fast, how well
     python -m flashsight.demo.remote export RUN OUT                                      the weights so far
     python -m flashsight.demo.remote evaluate RUN MATERIAL OUT --against NANO            both measured; the better one
+    python -m flashsight.demo.remote blend NANO OTHER OUT --share 0.5                    weights between two checkpoints
     python -m flashsight.demo.remote read CHECKPOINT MATERIAL                            what is read, and how well
 
 `train` starts one process on each GPU in a session of its own and returns; given again, it goes on where RUN stands.
@@ -22,6 +23,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -31,7 +33,8 @@ from flashsight.demo.card import model_card
 from flashsight.demo.commands import NANO, Training, export_state, nano_packer, num_parameters, train_nano
 from flashsight.demo.evaluate import table
 from flashsight.demo.evaluation import Evaluated, Evaluation, answerer_for
-from flashsight.demo.history import HISTORY, read_history
+from flashsight.demo.export import blend
+from flashsight.demo.history import HISTORY, read_history, write_history
 from flashsight.demo.legibility import legibility
 from flashsight.demo.material import Material
 from flashsight.demo.rate import drawing_rates
@@ -74,6 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     export.set_defaults(do=_export)
     export.add_argument("run", type=Path)
     export.add_argument("out", type=Path)
+    between = commands.add_parser("blend")
+    between.set_defaults(do=_blend)
+    between.add_argument("one", type=Path, help="a checkpoint's folder")
+    between.add_argument("other", type=Path, help="another's, which was trained on from it")
+    between.add_argument("out", type=Path)
+    between.add_argument("--share", type=float, default=0.5, help="0: the one, 1: the other")
     read = commands.add_parser("read")
     read.set_defaults(do=_read)
     read.add_argument("checkpoint", help="its folder, or nano")
@@ -156,6 +165,14 @@ def _export(chosen: argparse.Namespace) -> None:
     for path in (*shards.glob("*.safetensors"), shards / HISTORY, chosen.run / LOG):
         shutil.copyfile(path, chosen.out / path.name)
     _say(f"weights after {progress['step']:.0f} steps and {progress['seconds']:.0f} s in {chosen.out}")
+
+
+def _blend(chosen: argparse.Namespace) -> None:
+    """Weights that lie between two checkpoints, as shards, with the other's history."""
+    blend(str(chosen.one), str(chosen.other), chosen.share, chosen.out)
+    *before, last = read_history(chosen.other)
+    write_history(chosen.out, [*before, replace(last, kept=chosen.share)])
+    _say(f"weights between {chosen.one} and {chosen.other} in {chosen.out}")
 
 
 def _evaluate(chosen: argparse.Namespace) -> None:
