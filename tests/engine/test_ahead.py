@@ -300,3 +300,26 @@ async def test_a_newcomer_comes_in_while_others_run_ahead(make_rig: MakeRig, tin
     assert not first.done()
     await walk_away(first)
     await rig.settle()
+
+
+@pytest.mark.parametrize("is_ahead", [True, False], ids=["on a device of its own", "on the CPU"])
+async def test_where_steps_run_by_themselves_tokens_go_before_pictures(
+    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch, is_ahead: bool
+) -> None:
+    monkeypatch.setattr(Runner, "is_ahead", is_ahead)
+    rig, gate = make_rig(), Gate()
+    calls: list[tuple[int, str]] = []
+    talker = begin(rig, model_input(TEXT, tiny_reference), TokenSampling(max_tokens=300))
+    await until(lambda: rig.scheduler.snapshot().num_running == 1)
+    rig.model.on_forward = gate
+    await gate.reached()
+    newcomer = begin(rig, model_input(PICTURE, tiny_reference), TokenSampling(max_tokens=3))
+    rig.model.on_forward = lambda: calls.append((rig.engine._loop._num_steps, "tokens"))
+    rig.model.on_encode = lambda: calls.append((rig.engine._loop._num_steps, "pictures"))
+    gate.open()
+    await newcomer
+    await walk_away(talker)
+    await rig.settle()
+    number = next(number for number, what in calls if what == "pictures")
+    both = ["tokens", "pictures"] if is_ahead else ["pictures", "tokens"]
+    assert [what for step, what in calls if step == number] == both
