@@ -117,6 +117,7 @@ def test_places_move_up_as_those_before_are_answered_or_leave(narrow: Live):
         for number, name in enumerate("abc"):
             threads.append(threading.Thread(target=ask, args=(name,), daemon=True))
             threads[-1].start()
+            until(lambda: "flashsight_engine_num_running 1.0" in http.get("/metrics").text)  # the first
             until(lambda number=number: http.get("/v1/queue").json()["num_waiting"] == number)
             until(lambda name=name: place(http, name) is not None or name == "a")
         assert [place(http, name) for name in "abc"] == [None, 1, 2]
