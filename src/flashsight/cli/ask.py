@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import sys
 import time
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.scene import scene_of
 from flashsight.cli.terminal import to_stderr
@@ -77,7 +77,7 @@ def ask(
         thinking=thinking,
     )
     with _answers(effective, url) as answer:
-        asyncio.run(_print_answer(answer, request, wants_stats=stats))
+        run_until_interrupted(_print_answer(answer, request, wants_stats=stats))
 
 
 def refuse_pointless(effective: Effective, url: str | None, *, used_here: frozenset[str] = frozenset()) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from rich.markup import escape
 
 from flashsight.cli.batch_progress import shown, summary
 from flashsight.cli.batch_question import Asked, Given, asked_of
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import EXIT_FAILED, to_stderr
 from flashsight.core.errors import ConfigError
@@ -213,12 +213,12 @@ def _likened(asked: Asked, source: Source) -> list[Case]:
     from flashsight.workbench.near import with_likeness
 
     media = asked.config.media
-    return asyncio.run(with_likeness(source.cases, source.root, MediaGate(media), max_bytes=media.max_bytes))
+    return run_until_interrupted(with_likeness(source.cases, source.root, MediaGate(media), max_bytes=media.max_bytes))
 
 
 def _until_stopped(asked: Asked, backend: Backend, run: Run, mode: Mode) -> None:
     try:
-        asyncio.run(_go(asked, backend, run, mode))
+        run_until_interrupted(_go(asked, backend, run, mode))
     except KeyboardInterrupt:
         to_stderr().print(f"stopped 已停止; what was answered is saved in {run.folder}, the same command goes on")
         raise

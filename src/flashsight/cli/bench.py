@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import typer
 
 from flashsight.cli.ask import refuse_pointless
 from flashsight.cli.bench_gpu import agree, gpu, soak, timeline
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.settings import Effective, flag_of
@@ -82,13 +82,13 @@ def latency(
             await measure(ServiceTarget(backend, name=url))
 
     if url is not None:
-        asyncio.run(measure_there(url))
+        run_until_interrupted(measure_there(url))
         return
     from flashsight.launcher.build import build_local
 
     parts = build_local(effective.config, enter=_phase)
     try:
-        asyncio.run(measure(ServiceTarget(parts.backend)))
+        run_until_interrupted(measure(ServiceTarget(parts.backend)))
     finally:
         parts.engine.stop()
 
@@ -144,7 +144,7 @@ def peer(
         _write(json_file, [row.as_dict() for row in rows])
 
     try:
-        asyncio.run(measure())
+        run_until_interrupted(measure())
     finally:
         parts.engine.stop()
 
@@ -178,7 +178,7 @@ def service(
         for part in (flag_of(name), effective.shown(name))
     ]
     model = effective.config.model.served_name
-    figures = asyncio.run(measure_service(given, model=model, num_pictures=pictures))
+    figures = run_until_interrupted(measure_service(given, model=model, num_pictures=pictures))
     for name, value in asdict(figures).items():
         shown = f"{value / (1 << 20):.0f} MiB" if name.endswith("_bytes") else f"{value:.4g}"
         print(f"{name.removesuffix('_bytes'):<18} {shown}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flashsight.cli.bench import SETTINGS_OF_A_RUN, Json, Size, Tokens
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import takes_settings
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.config import Config
@@ -59,7 +60,7 @@ def bench_batch(
 
     parts = build_local(effective.config, enter=lambda phase: to_stderr().print(phase, style="dim"))
     try:
-        told = asyncio.run(_measure(effective.config, parts, pictures, rounds, size, tokens))
+        told = run_until_interrupted(_measure(effective.config, parts, pictures, rounds, size, tokens))
     finally:
         parts.engine.stop()
     for one in told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flashsight.cli.ask import refuse_pointless
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
@@ -77,7 +77,7 @@ def gpu(
                 keep=_keeping(json_file),
             )
 
-    _tell(asyncio.run(measure()))
+    _tell(run_until_interrupted(measure()))
 
 
 def _keeping(json_file: Path | None) -> Callable[[Outcome], None]:
@@ -176,7 +176,7 @@ def soak(
             json_file.write_text(json.dumps(asdict(soaked), indent=2) + "\n", encoding="utf-8")
         return soaked.is_sound
 
-    if not asyncio.run(measure()):
+    if not run_until_interrupted(measure()):
         raise typer.Exit(1)
 
 
@@ -204,7 +204,7 @@ def timeline(
 
     parts = build_local(effective.config, enter=_phase)
     try:
-        events = asyncio.run(
+        events = run_until_interrupted(
             trace_request(
                 parts.engine,
                 parts.backend,

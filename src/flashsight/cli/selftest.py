@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from flashsight.cli.ask import refuse_pointless
 from flashsight.cli.batch import HERE, Backend, backend_of
 from flashsight.cli.batch_question import Asked
 from flashsight.cli.figures import as_json, table, to_stdout
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import takes_settings
 from flashsight.cli.terminal import EXIT_FAILED
 from flashsight.core.settings import Effective
@@ -49,7 +49,7 @@ def selftest(
     asked = Asked(question=question, config=effective.config, url=url, origin=None)
     trials = read_trials(language)
     with backend_of(asked, effective) as backend:
-        results = asyncio.run(_answers(asked, backend, trials))
+        results = run_until_interrupted(_answers(asked, backend, trials))
     verdicts = [trial.is_passed(result) for trial, result in zip(trials, results, strict=True)]
     by_test = {
         test: all(passed for trial, passed in zip(trials, verdicts, strict=True) if trial.test == test)
