@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -101,25 +100,16 @@ def products() -> None:
             x = some(num_rows, inputs)
             ms = in_turn(lambda: F.linear(x, weight()), times)
             line(f"{name} torch, {num_rows} rows", ms, num_bytes=num_bytes)
-        with kept():
-            for overlap in (False, True):
-                ours(name, inputs, weight, times, num_bytes, overlap)
+        kept = {form: getattr(product, form) for form in TRIED}
+        for overlap in (False, True):
+            ours(name, inputs, weight, times, num_bytes, overlap)
+        for form, value in kept.items():
+            setattr(product, form, value)
         for num_rows in (384, 1440):
             if name != "head":
                 x = some(num_rows, inputs)
                 ms = milliseconds(lambda: F.linear(x, weight()))
                 line(f"{name} torch, {num_rows} rows", ms, flops=2.0 * num_rows * outputs * inputs)
-
-
-@contextmanager
-def kept() -> Iterator[None]:
-    """Leave the kernels' forms as they were."""
-    values = {form: getattr(product, form) for form in TRIED}
-    try:
-        yield
-    finally:
-        for form, value in values.items():
-            setattr(product, form, value)
 
 
 def ours(name: str, inputs: int, weight: Callable[[], Tensor], times: int, num_bytes: float, overlap: bool) -> None:
@@ -252,18 +242,14 @@ def steps() -> None:
         encoders(model)
 
 
-def line_of_decode(graphs: StepGraphs, *, overlaps: bool) -> None:
-    name = "each starting before the last has ended" if overlaps else "one after the other"
-    line_of_step(graphs, f"decode, kernels {name}", (1, 448, 1))
-
-
 @torch.inference_mode()
-def line_of_step(graphs: StepGraphs, name: str, sizes: tuple[int, int, int]) -> None:
-    layout = layout_of(*sizes)
+def line_of_decode(graphs: StepGraphs, *, overlaps: bool) -> None:
+    layout = layout_of(1, 448, 1)
     found = graphs.find(layout)
     assert found is not None
     found.attend.fill(layout)
-    line(name, milliseconds(found.replay), num_bytes=17.56e9)
+    name = "each starting before the last has ended" if overlaps else "one after the other"
+    line(f"decode, kernels {name}", milliseconds(found.replay), num_bytes=17.56e9)
 
 
 def encoders(model: Glm4v) -> None:
