@@ -95,6 +95,17 @@ def test_settings_are_kept_and_forgetting_forgets_everything(page: Page, house: 
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
+def test_a_setting_is_kept_when_its_field_is_left_not_only_when_the_dialog_closes(page: Page):
+    page.click("#open-settings")
+    page.fill("#set-temperature", "1.5")
+    page.fill("#set-key", "some-key-of-mine")
+    page.locator("#set-key").blur()
+    page.reload()
+    page.click("#open-settings")
+    expect(page.locator("#set-temperature")).to_have_value("1.5")
+    expect(page.locator("#set-key")).to_have_value("some-key-of-mine")
+
+
 @pytest.mark.parametrize("damage", ["{", '"text"', "null", '{"temperature": {"a": 1}}'])
 def test_a_damaged_memory_does_not_break_the_page(page: Page, damage: str):
     page.evaluate("text => localStorage.setItem('settings', text)", damage)

@@ -41,20 +41,27 @@ function restore() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
+let keyWhenOpened = "";
+
 /** Opens the dialog, at the field of the key if that is what is missing. */
 export function openSettings({ atKey = false } = {}) {
-  element("set-key").value = currentKey();
+  keyWhenOpened = currentKey();
+  element("set-key").value = keyWhenOpened;
   element("settings").showModal();
   if (atKey) element("set-key").focus();
 }
 
 function connectDialog({ onNewKey, onForget }) {
   element("open-settings").addEventListener("click", () => openSettings());
-  element("settings").addEventListener("close", () => {
+  // A field is kept as soon as it is left: "close" comes a moment after the dialog, too late for a page that is left at once.
+  const keepFields = () => {
     keep("settings", JSON.stringify(currentSettings()));
-    const before = currentKey();
     keepKey(element("set-key").value.trim());
-    if (currentKey() !== before) onNewKey();
+  };
+  element("settings").addEventListener("change", keepFields);
+  element("settings").addEventListener("close", () => {
+    keepFields();
+    if (currentKey() !== keyWhenOpened) onNewKey();
   });
   element("forget").addEventListener("click", () => {
     onForget();
