@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flashsight.core.config import ModelConfig
 from flashsight.core.types import Grid
-from flashsight.engine.graphs import CudaRecorder, StepGraphs
+from flashsight.engine.graphs import CudaRecorder, StepGraphs, usual_forms
 from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.models.attention.layout import KVCache, Span, StepLayout
 from flashsight.models.attention.paged import PagedBackend
@@ -201,9 +201,8 @@ def recorded(model: Glm4v, *, overlaps: bool, max_sequences: int = 64, step_toke
         head_size=HEAD_SIZE, dtype=DTYPE, device=DEVICE,
     )  # fmt: skip
     backend = PagedBackend(shape.num_heads, cache, overlaps=overlaps)
-    graphs = StepGraphs(
-        model, backend, CudaRecorder(DEVICE), max_sequences=max_sequences, step_tokens=step_tokens, num_blocks=8192
-    )
+    forms = usual_forms(max_sequences=max_sequences, step_tokens=step_tokens, tile_tokens=backend.tile_tokens)
+    graphs = StepGraphs(model, backend, CudaRecorder(DEVICE), forms, num_blocks=8192)
     before = torch.cuda.mem_get_info()[0]
     while graphs.has_more:
         graphs.record_next()

@@ -7,15 +7,14 @@ rows, because picture features are placed between the two. Needs triton, as the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from flashsight.models.attention.layout import StepLayout
-from flashsight.models.attention.paged import PagedBackend, PagedStep, StepForm
+from flashsight.models.attention.layout import FixedStep, RecordableBackend, StepForm, StepLayout
 from flashsight.models.door import VisionLanguageModel
 
 DECODE_ROWS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
@@ -67,10 +66,25 @@ class RecordedStep:
 
     form: StepForm
     numbers: Tensor
-    attend: PagedStep
+    attend: FixedStep
     hidden: Tensor | None
     replay: Replay
     outcome: Tensor
+
+
+def usual_forms(*, max_sequences: int, step_tokens: int, tile_tokens: int) -> list[StepForm]:
+    """Forms for every step of an engine, in the order in which they are worth having.
+
+    Decodes first, for most steps are; then the largest chunk, because the smaller ones then find their memory in the
+    pool.
+    """
+    decodes = [StepForm(rows, rows) for rows in DECODE_ROWS if rows <= max(DECODE_ROWS[0], max_sequences)]
+    chunks = [
+        StepForm(rows, max_sequences, -(-rows // tile_tokens) + max_sequences)
+        for rows in CHUNK_ROWS
+        if rows <= step_tokens
+    ]
+    return [*decodes, *reversed(chunks)]
 
 
 class StepGraphs:
@@ -79,26 +93,18 @@ class StepGraphs:
     def __init__(
         self,
         model: VisionLanguageModel,
-        backend: PagedBackend,
+        backend: RecordableBackend,
         recorder: Recorder,
+        forms: Sequence[StepForm],
         *,
-        max_sequences: int,
-        step_tokens: int,
         num_blocks: int,
     ) -> None:
+        """forms: to be recorded, in this order. num_blocks: ids of blocks that a step has room for."""
         self._model, self._backend, self._recorder = model, backend, recorder
         self._num_blocks = num_blocks
-        decodes = [StepForm(rows, rows) for rows in DECODE_ROWS if rows <= max(DECODE_ROWS[0], max_sequences)]
-        chunks = [
-            StepForm(rows, max_sequences, -(-rows // backend.tile_tokens) + max_sequences)
-            for rows in CHUNK_ROWS
-            if rows <= step_tokens
-        ]
-        # Taken from the end: decodes first, for most steps are; then the largest chunk, because the smaller ones then
-        # find their memory in the pool.
-        self._todo = [*chunks, *reversed(decodes)]
+        self._todo = list(reversed(forms))
         self._recorded: list[RecordedStep] = []
-        most_rows = max((form.num_rows for form in chunks), default=1)
+        most_rows = max((form.num_rows for form in forms if form.num_tiles), default=1)
         with torch.inference_mode():
             like = model.embed(torch.zeros(1, dtype=torch.int64, device=model.device))
             self._hidden_RC = like.new_zeros(most_rows, like.shape[1])

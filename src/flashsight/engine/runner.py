@@ -202,6 +202,8 @@ class Runner:
             logits_NV = self.logits([chunk], _no_features)
             assert logits_NV is not None, "the chunk samples"
             sampler.sample(logits_NV.expand(2, -1).contiguous(), states)
+        if self._takeover is not None:
+            self._takeover.prepare()
 
     def _pack(self, chunks: Seq[Chunk]) -> tuple[tuple[Span, ...], list[int]]:
         spans: list[Span] = []

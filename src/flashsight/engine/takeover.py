@@ -17,13 +17,20 @@ import torch
 from torch import Tensor
 
 from flashsight.core.types import Grid
-from flashsight.engine.graphs import Recorder, StepGraphs
+from flashsight.engine.graphs import Recorder, StepGraphs, usual_forms
 from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.engine.snapshot import Progress
-from flashsight.models.attention.layout import AttendPictures, AttentionBackend, KVCache, Span, StepLayout
+from flashsight.models.attention.layout import (
+    AttendPictures,
+    AttentionBackend,
+    KVCache,
+    Span,
+    StepForm,
+    StepLayout,
+)
 from flashsight.models.attention.paged import PagedBackend
 from flashsight.models.attention.pictures import KernelPictures
-from flashsight.models.attention.sdpa import SdpaBackend
+from flashsight.models.attention.sdpa import SdpaBackend, SdpaDecodes
 from flashsight.models.door import VisionLanguageModel
 
 _log = logging.getLogger(__name__)
@@ -41,6 +48,8 @@ TRIALS = (
 """(past, new) of each sequence of a step: chunks, a chunk beside a decode, and every way to split decodes."""
 TRIAL_GRIDS = (Grid(t=1, h=8, w=12), Grid(t=1, h=4, w=4))
 NUM_TRIAL_SEQUENCES, TRIAL_TOKENS = 9, 64
+FIRST_ANSWER_TOKENS = 2048
+"""The longest context of a first answer whose tokens come from a recording."""
 GRACE_SECONDS, LONGEST_WAIT_SECONDS, LOOK_SECONDS = 1.0, 6.0, 0.02
 """How long the trial waits for a first question, how long for first answers at most, and how often it looks."""
 
@@ -88,6 +97,18 @@ class Takeover:
             is_under_way=is_trying or is_next,
         )
 
+    def prepare(self) -> None:
+        """Record the decode of one sequence on the reference's kernels, which needs no compiler and a step's time.
+
+        The first answer then takes its tokens at the device's pace, not at that of starting kernel by kernel. Writes
+        into the first block of the cache, so nothing may be in it yet.
+        """
+        if self._recorder is not None:
+            num_blocks = -(-min(FIRST_ANSWER_TOKENS, self._model.shape.max_positions) // self._cache.block_size)
+            decodes = SdpaDecodes(self._cache)
+            self.graphs = StepGraphs(self._model, decodes, self._recorder, (StepForm(1, 1),), num_blocks=num_blocks)
+            self._record()
+
     @torch.inference_mode()
     def begin(self, wake: Callable[[], object], is_idle: Callable[[], bool] | None = None) -> None:
         """Start trying out. wake: called when `go_on` has something to do. is_idle: first answers go first, see
@@ -121,14 +142,13 @@ class Takeover:
         about = {"attention": self.backend.name, "overlaps": self._overlaps}
         _log.info("steps now run on the kernels of their own", extra=about)
         if self._recorder is not None:
-            self.graphs = StepGraphs(
-                self._model,
-                self.backend,
-                self._recorder,
+            forms = usual_forms(
                 max_sequences=self._max_sequences,
                 step_tokens=self._step_tokens,
-                num_blocks=min(self._cache.k.shape[1], self._most_blocks),
+                tile_tokens=self.backend.tile_tokens,
             )
+            num_blocks = min(self._cache.k.shape[1], self._most_blocks)
+            self.graphs = StepGraphs(self._model, self.backend, self._recorder, forms, num_blocks=num_blocks)
 
     @property
     def _most_blocks(self) -> int:
@@ -151,7 +171,7 @@ class Takeover:
         if self._most_bytes and self.graph_bytes > self._most_bytes:
             _log.warning("recordings hold %d bytes, more than planned; no more are made", self.graph_bytes)
             self._stop_recording()
-        if not self._has_more:
+        if self.backend is not None and not self._has_more:
             _log.info("%d forms recorded", self.progress.num_recorded, extra={"graph_bytes": self.graph_bytes})
 
     def _give_up(self, graphs: PictureGraphs | StepGraphs) -> None:
@@ -159,7 +179,7 @@ class Takeover:
         what = "a picture" if graphs is self.picture_graphs else "a step"
         _log.exception("%s could not be recorded; its like run unrecorded from here on", what)
         graphs.stop_recording()
-        if graphs is self.graphs and self._overlaps:
+        if graphs is self.graphs and self.backend is not None and self._overlaps:
             self._overlaps = False
             self._change_steps()
 

@@ -18,12 +18,12 @@ from flashsight.core.types import Grid, PictureInput, PictureKey
 from flashsight.engine import graphs as graphs_module
 from flashsight.engine import picturegraphs
 from flashsight.engine import takeover as takeover_module
-from flashsight.engine.graphs import CHUNK_ROWS, MOST_PADDING, QUICK_ROWS, CudaRecorder, StepGraphs
+from flashsight.engine.graphs import CHUNK_ROWS, MOST_PADDING, QUICK_ROWS, CudaRecorder, StepGraphs, usual_forms
 from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.engine.runner import Runner
 from flashsight.engine.takeover import Takeover
-from flashsight.models.attention.layout import KVCache, Span, StepLayout
-from flashsight.models.attention.paged import PagedBackend, StepForm
+from flashsight.models.attention.layout import KVCache, Span, StepForm, StepLayout
+from flashsight.models.attention.paged import PagedBackend
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
@@ -132,7 +132,8 @@ def test_decodes_are_recorded_before_chunks_and_large_chunks_before_small_ones(
 ) -> None:
     monkeypatch.setattr(graphs_module, "CHUNK_ROWS", (2, 4))
     backend = PagedBackend(model.shape.num_heads, cache_of(model))
-    graphs = StepGraphs(model, backend, Tape(), max_sequences=2, step_tokens=8, num_blocks=8)
+    usual = usual_forms(max_sequences=2, step_tokens=8, tile_tokens=backend.tile_tokens)
+    graphs = StepGraphs(model, backend, Tape(), usual, num_blocks=8)
     forms = []
     monkeypatch.setattr(graphs, "_record", lambda form: forms.append(form) or _Recorded(form))
     while graphs.has_more:
@@ -283,7 +284,8 @@ def forms_found(graphs: StepGraphs, sizes: range) -> list[int | None]:
 def test_every_chunk_has_a_form_and_none_is_padded_for_longer_than_its_kernels_would_take(model: Glm4v) -> None:
     cache = cache_of(model)
     backend = PagedBackend(model.shape.num_heads, cache)
-    graphs = StepGraphs(model, backend, Blank(), max_sequences=2, step_tokens=2048, num_blocks=600)
+    usual = usual_forms(max_sequences=2, step_tokens=2048, tile_tokens=backend.tile_tokens)
+    graphs = StepGraphs(model, backend, Blank(), usual, num_blocks=600)
     sizes = range(2, 1537)
     assert set(forms_found(graphs, sizes)) == {None}
     while graphs.num_recorded < 3:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flashsight.models.attention.layout import KVCache, Span, StepLayout
+from flashsight.models.attention.layout import KVCache, Span, StepForm, StepLayout
 
 NUM_BLOCKS, BLOCK_SIZE = 64, 4
 HEADS = [(6, 2, 8), (4, 4, 16), (8, 1, 24)]
@@ -111,7 +111,7 @@ def test_any_step_equals_textbook_softmax(
 
 def test_padded_rows_and_sequences_change_nothing(device: torch.device) -> None:
     """A step in a form that is larger than it, as a captured graph has it."""
-    from flashsight.models.attention.paged import PagedBackend, StepForm
+    from flashsight.models.attention.paged import PagedBackend
 
     heads = HEADS[0]
     for parts, earlier, form in (

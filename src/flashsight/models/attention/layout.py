@@ -100,6 +100,35 @@ class KVCache:
         return self.k.shape[2]
 
 
+@dataclass(frozen=True, slots=True)
+class StepForm:
+    """The sizes that fix a step's kernels: rows, sequences, tiles. num_tiles 0: every sequence has one new token."""
+
+    num_rows: int
+    num_sequences: int
+    num_tiles: int = 0
+
+
+class FixedStep(Attend, Protocol):
+    """Attention of a step whose tensors stay where they are, so that a recording finds them again."""
+
+    def fits(self, layout: StepLayout) -> bool:
+        """True if the block ids of a step, whose form is known to fit, find room."""
+
+    def fill(self, layout: StepLayout) -> None:
+        """Describe a step that fits the form; without spans, one that may run and that nobody reads."""
+
+
+class RecordableBackend(Protocol):
+    """A way to attend whose steps can be recorded."""
+
+    def form_of(self, layout: StepLayout) -> StepForm:
+        """Return the step's own form, nothing padded."""
+
+    def step_of(self, form: StepForm, *, num_blocks: int) -> FixedStep:
+        """Return a step with room for num_blocks block ids; it must be filled before it is called."""
+
+
 class AttentionBackend(Protocol):
     """A way to attend over the paged cache. `begin` turns a step's layout into what its kernels need, once a step."""
 

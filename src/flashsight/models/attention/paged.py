@@ -9,7 +9,6 @@ a step. Its sections lie at places that depend on the step's form alone, so a ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flashsight.models.attention.layout import KVCache, Span, StepLayout
+from flashsight.models.attention.layout import KVCache, Span, StepForm, StepLayout
 from flashsight.models.attention.staging import Staging
 from flashsight.models.kernels.paged import Tables, attend_chunks, attend_decodes, chunk_tokens
 from flashsight.models.kernels.product import ROWS_AT_ONCE
@@ -26,15 +25,6 @@ from flashsight.models.kernels.rotary import rotate_and_write
 ALIGNED = 32
 """Sections begin at multiples of so many numbers: kernels are compiled for one alignment."""
 NOWHERE = -1
-
-
-@dataclass(frozen=True, slots=True)
-class StepForm:
-    """The sizes that fix a step's kernels: rows, sequences, tiles. num_tiles 0: every sequence has one new token."""
-
-    num_rows: int
-    num_sequences: int
-    num_tiles: int = 0
 
 
 class PagedBackend:

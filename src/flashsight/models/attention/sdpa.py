@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flashsight.models.attention.layout import Attend, KVCache, Span, StepLayout
+from flashsight.models.attention.layout import Attend, KVCache, Span, StepForm, StepLayout
+from flashsight.models.attention.staging import Staging
 
 ROWS_AT_ONCE = 512
 """Query rows whose scores are held at once where attention is not fused."""
@@ -159,6 +160,59 @@ class _SdpaStep:
             rows = slice(span.start, span.stop)
             parts.append(span.attend(q_THD[rows], k_TGD[rows], v_TGD[rows], k_SGD, v_SGD))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+class SdpaDecodes:
+    """Decodes of one sequence in a form that can be recorded: the context is padded to all that there is room for."""
+
+    def __init__(self, cache: KVCache) -> None:
+        self._cache = cache
+
+    def form_of(self, layout: StepLayout) -> StepForm:
+        """Return the step's form; any chunk counts as tiles, which are not recorded here."""
+        num_rows, num_sequences = layout.num_tokens, len(layout.spans)
+        return StepForm(num_rows, num_sequences, num_rows - num_sequences)
+
+    def step_of(self, form: StepForm, *, num_blocks: int) -> SdpaDecode:
+        """Return a step with room for num_blocks block ids."""
+        assert form == StepForm(1, 1), "one sequence decodes"
+        return SdpaDecode(self._cache, num_blocks)
+
+
+class SdpaDecode:
+    """Attention of one new token, called once per layer. Its mask is made in the first layer, so it is recorded too."""
+
+    def __init__(self, cache: KVCache, num_blocks: int) -> None:
+        device, num_places = cache.k.device, num_blocks * cache.block_size
+        self._block_size, self._staging = cache.block_size, Staging(device, torch.int64)
+        self._numbers = torch.zeros(2 + num_blocks, dtype=torch.int64, device=device)
+        self._length, slots, table = self._numbers.split((1, 1, num_blocks))
+        self._places = torch.arange(num_places, device=device)
+        self._seen = torch.zeros((), dtype=cache.k.dtype, device=device)
+        self._mask = self._seen.new_zeros(1, 1, 1, num_places)
+        self._step = _SdpaStep(cache, slots, _Decode(1, None, table, self._mask), ())
+
+    def fits(self, layout: StepLayout) -> bool:
+        """True if the one sequence's context finds room."""
+        return layout.spans[0].num_past < len(self._places)
+
+    def fill(self, layout: StepLayout) -> None:
+        """Describe a step; without spans, one that writes to the first slot and sees it alone."""
+        numbers = self._staging.host(len(self._numbers))
+        numbers[:] = 0
+        numbers[0] = 1
+        for span in layout.spans:
+            blocks = span.blocks[: span.num_past // self._block_size + 1]
+            numbers[0] = span.num_past + 1
+            numbers[1] = blocks[-1] * self._block_size + span.num_past % self._block_size
+            numbers[2 : 2 + len(blocks)] = blocks
+        self._staging.send(self._numbers)
+
+    def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
+        """Return o_THD."""
+        if layer == 0:
+            self._mask.copy_(self._seen.where(self._places < self._length, -torch.inf))
+        return self._step(layer, q_THD, k_TGD, v_TGD)
 
 
 def _attend_batch(q_PHD: Tensor, k_PHD: Tensor, v_PHD: Tensor, num: int) -> Tensor:
