@@ -49,6 +49,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return run
 
 
+@pytest.mark.parametrize("part", ["house=3", "chart", "chart=much"])
+def test_a_mix_that_cannot_be_drawn_is_refused_in_words(
+    part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", str(tmp_path / "run"), str(tmp_path), "--seconds", "1"]
+    with pytest.raises(SystemExit):
+        remote.main([*train, "--mix", "icon=2", part])
+    assert ("is no kind of picture" in capsys.readouterr().err) == (part == "house=3")
+    assert not (tmp_path / "run").exists()
+
+
 def test_export_carries_weights_history_and_log_away(run: Path, tmp_path: Path) -> None:
     remote.main(["export", str(run), str(tmp_path / "out")])
     found = sorted(path.name for path in (tmp_path / "out").iterdir())

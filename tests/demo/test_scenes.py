@@ -17,6 +17,7 @@ from flashsight.demo.scenes.asking import LACKS, NOTHING, Facts
 from flashsight.demo.scenes.canvas import Canvas, Type, pick_type, text_size
 from flashsight.demo.scenes.charts import a_series, tell_series
 from flashsight.demo.scenes.colours import tinted
+from flashsight.demo.scenes.mix import TAUGHT
 from flashsight.demo.scenes.questions import PHRASINGS
 from flashsight.demo.scenes.restyling import restyled
 from flashsight.demo.scenes.tags import price_pieces
@@ -240,6 +241,14 @@ def test_names_are_unique_in_both_languages() -> None:
     for language in ("zh", "en"):
         names = [concept.name[language] for concept in CONCEPTS]
         assert len(names) == len(set(names))
+
+
+def test_a_mix_of_ones_own_draws_what_it_names_and_nothing_else(material: Material) -> None:
+    rng = random.Random(3)
+    mix = {TAUGHT["chart"]: 1.0, TAUGHT["nameless"]: 2.0}
+    samples = [draw_sample(rng, material, "train", (336, 448), mix) for _ in range(30)]
+    assert {sample.scene for sample in samples} == {"chart", "nameless"}
+    assert all(any(pair.skill == "refuse" for pair in s.pairs) for s in samples if s.scene == "nameless")
 
 
 def test_the_mix_draws_every_kind_of_picture(material: Material) -> None:

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from flashsight.core.types import Media, Message, PicturePart, TextPart
+from flashsight.demo.attention import BlindGroups
 from flashsight.demo.augment import Handling
 from flashsight.demo.batches import BatchSize, Collator, square_order
 from flashsight.demo.generate import Answerer
@@ -170,8 +171,9 @@ def arrays_of(*samples: object) -> Parts:
     return Collator(small.packer(), SIZE, seed=3).collate(samples)  # type: ignore[arg-type]
 
 
-def make_objective() -> Objective:
-    return build(small.config(), small.CLASSES, len(small.SKILLS), seed=0, device=torch.device("cpu"))
+def make_objective(*, keeps_encoder: bool = False) -> Objective:
+    cpu = torch.device("cpu")
+    return build(small.config(), small.CLASSES, len(small.SKILLS), seed=0, device=cpu, keeps_encoder=keeps_encoder)
 
 
 def patches_of(batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -316,6 +318,34 @@ def test_heads_that_learn_alone_teach_the_encoder_nothing() -> None:
 
 def features(objective: Objective, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return objective.model.vision.merge(objective.patch_features(patches_of(batch), 2, (6, 4)))  # type: ignore[no-any-return]
+
+
+def test_answers_are_learned_beside_an_encoder_that_stays_as_it_is(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    objective = make_objective(keeps_encoder=True)
+    before = {name: value.detach().clone() for name, value in objective.named_parameters()}
+    optimiser, lines = run(tmp_path, 180, objective)
+    assert objective.model.dtype is torch.bfloat16
+    assert lines[-1]["token_accuracy"] > 0.95
+    assert lines[-1]["patch_loss"] == 0
+    moved = {name for name, value in optimiser.masters.items() if not torch.equal(value, before[name])}
+    is_seeing = ("heads.", "model.vision.")
+    learning = ("model.vision.downsample.", "model.vision.merger.")
+    assert {name for name in moved if name.startswith(is_seeing)} == {n for n in before if n.startswith(learning)}
+    assert {name for name in before if name.startswith("model.text.")} <= moved
+    again = make_objective(keeps_encoder=True)
+    _, lines = run(tmp_path, 181, again)
+    assert lines[-1]["step"] == 181
+
+
+def test_a_cpus_products_in_bfloat16_attend_as_its_fused_kernel_does() -> None:
+    torch.manual_seed(5)
+    groups = torch.tensor([[0, 0, 0, 1, 1, 2, 2, -1], [0, 0, 1, 1, 1, 1, 2, 2]])
+    q, k, v = (torch.randn(16, heads, 16) for heads in (4, 2, 2))
+    attend = BlindGroups(groups)
+    exact, near = attend(0, q, k, v), attend(0, q.bfloat16(), k.bfloat16(), v.bfloat16())
+    assert near.dtype is torch.bfloat16
+    assert float((near.float() - exact).norm() / exact.norm()) < 0.02
 
 
 def test_training_goes_on_where_it_was_left(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flashsight.demo.packing import PADDING_GROUP
+from flashsight.models.attention.sdpa import SdpaPictures
 
 Method = TypeVar("Method", bound=Callable[..., Tensor])
 ROOM = 64  # places by which memory grows
@@ -27,12 +28,13 @@ class EqualPictures:
 
     def __init__(self) -> None:
         self.num_pictures = 1
+        self._attend = SdpaPictures()
 
     @_uncompiled
     def __call__(self, q_PHD: Tensor, k_PHD: Tensor, v_PHD: Tensor, cu_patches: Sequence[int]) -> Tensor:
         """Return o_PHD."""
-        q, k, v = (x.unflatten(0, (self.num_pictures, -1)).transpose(1, 2) for x in (q_PHD, k_PHD, v_PHD))
-        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(0, 1)
+        size = len(q_PHD) // self.num_pictures
+        return self._attend(q_PHD, k_PHD, v_PHD, range(0, len(q_PHD) + 1, size))
 
 
 class BlindGroups:
@@ -45,6 +47,10 @@ class BlindGroups:
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         """Return o_THD."""
         num_rows, queries_per_key = len(self.mask), q_THD.shape[1] // k_TGD.shape[1]
+        if q_THD.device.type == "cpu" and q_THD.dtype is torch.bfloat16:
+            q_BLGRD = q_THD.unflatten(0, (num_rows, -1)).unflatten(2, (-1, queries_per_key))
+            k_BSGD, v_BSGD = (x.unflatten(0, (num_rows, -1)) for x in (k_TGD, v_TGD))
+            return attend_by_products(q_BLGRD, k_BSGD, v_BSGD, self.mask[:, 0]).flatten(2, 3).flatten(0, 1)
         q = q_THD.unflatten(0, (num_rows, -1)).transpose(1, 2)
         k, v = (
             x.repeat_interleave(queries_per_key, dim=1).unflatten(0, (num_rows, -1)).transpose(1, 2)

@@ -33,6 +33,7 @@ from flashsight.demo.recipe import PATCH
 from flashsight.demo.ring import Parts, Ring
 from flashsight.demo.sample import LEVELS, SKILLS, Sample, Split
 from flashsight.demo.scenes import draw_sample
+from flashsight.demo.scenes.mix import TAUGHT, Mix
 from flashsight.demo.together import company
 from flashsight.demo.tokenizer import build_tokenizer
 from flashsight.demo.train import Report, TrainSettings, build, train
@@ -49,7 +50,7 @@ TOKENIZER_SAMPLES = 3000
 HEADS_ALONE_STEPS = 300  # of a run that goes on from a checkpoint, which has no patch heads
 
 
-def drawn(material: Material, split: Split, seed: str) -> Iterator[Sample]:
+def drawn(material: Material, split: Split, seed: str, mix: Mix | None = None) -> Iterator[Sample]:
     """Samples without end. Equal seeds and material give equal samples; the split keeps its own fonts and concepts.
 
     A picture that a scene cannot draw is passed over, since one in a million must not end a run of millions; when more
@@ -59,7 +60,7 @@ def drawn(material: Material, split: Split, seed: str) -> Iterator[Sample]:
     num_failed = 0
     for number in count(1):
         try:
-            sample = draw_sample(chance, material, split)
+            sample = draw_sample(chance, material, split, mix=mix)
         except (ArithmeticError, LookupError, ValueError):
             num_failed += 1
             if num_failed > 3 + number / 1000:
@@ -88,7 +89,10 @@ def nano_packer() -> Packer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """What `train_nano` is given: folders, planned seconds, processes that draw, patches of one batch."""
+    """What `train_nano` is given: folders, planned seconds, processes that draw, patches of one batch.
+
+    keeps_encoder: only what answers learns. mix: weights of scenes by name in place of the usual ones.
+    """
 
     material: Path
     folder: Path
@@ -101,6 +105,8 @@ class Training:
     seed: int = 0
     max_steps: int | None = None
     log_steps: int = 50
+    keeps_encoder: bool = False
+    mix: Mapping[str, float] | None = None
 
 
 def train_nano(training: Training, report: Report) -> None:
@@ -112,12 +118,13 @@ def train_nano(training: Training, report: Report) -> None:
     material = Material(training.material)
     packer = nano_packer()
 
+    mix = {TAUGHT[name]: weight for name, weight in training.mix.items()} if training.mix else None
     num_done = _steps_done(training.folder)  # a run that goes on draws other pictures
 
     def batches(worker: int) -> Iterator[Parts]:
         seed = f"{num_done} {training.seed} {together.rank} {worker}"
         return Collator(packer, size, seed=abs(hash((training.seed, together.rank, worker)))).batches(
-            drawn(material, "train", seed)
+            drawn(material, "train", seed, mix)
         )
 
     together = company()
@@ -134,7 +141,15 @@ def train_nano(training: Training, report: Report) -> None:
         }
         together.open()
         start = _weights(training.start) if training.start else None
-        objective = build(read_config(NANO), classes, len(SKILLS), training.seed, together.device, start)
+        objective = build(
+            read_config(NANO),
+            classes,
+            len(SKILLS),
+            training.seed,
+            together.device,
+            start,
+            keeps_encoder=training.keeps_encoder,
+        )
         settings = TrainSettings(
             folder=training.folder,
             schedule=Schedule(seconds=training.seconds, peak=training.peak, decay_share=training.decay_share),
@@ -177,6 +192,7 @@ def export_state(folder: Path, out: Path, *, int8: bool = True) -> dict[str, flo
         seconds=progress["seconds"],
         steps=int(progress["step"]),
         devices=int(progress.get("devices", 1)),
+        kept_encoder=bool(progress.get("kept_encoder", 0)),
     )
     write_history(out, [*read_history(folder), run])
     return progress

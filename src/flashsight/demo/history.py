@@ -12,9 +12,10 @@ HISTORY = "training.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """One run: pictures seen, seconds, steps and devices. is_about: the numbers are rounded.
+    """One run: pictures seen, seconds, steps and GPUs, 0 on a CPU. is_about: the numbers are rounded.
 
     kept: the share of what the run changed that the weights have, 1 unless they lie between before and after.
+    kept_encoder: the run left the encoder's blocks as they were.
     """
 
     pictures: int
@@ -23,6 +24,7 @@ class TrainingRun:
     devices: int
     is_about: bool = False
     kept: float = 1.0
+    kept_encoder: bool = False
 
 
 def read_history(folder: Path) -> list[TrainingRun]:
@@ -48,6 +50,7 @@ def told(runs: Sequence[TrainingRun]) -> str:
     pictures = f"{counted} drawn pictures with several questions each"
     spans = [
         f"{run.seconds / 60:.0f} minutes on {_devices(run.devices)} ({'about ' * run.is_about}{run.steps:,} steps)"
+        + ", which left the encoder as it was" * run.kept_encoder
         + (f", of whose change {run.kept:.0%} is kept" if run.kept < 1 else "")
         for run in runs
     ]
@@ -57,4 +60,4 @@ def told(runs: Sequence[TrainingRun]) -> str:
 
 
 def _devices(count: int) -> str:
-    return {1: "one GPU", 2: "two GPUs", 3: "three GPUs", 4: "four GPUs"}.get(count, f"{count} GPUs")
+    return {0: "a CPU", 1: "one GPU", 2: "two GPUs", 3: "three GPUs", 4: "four GPUs"}.get(count, f"{count} GPUs")

@@ -58,13 +58,21 @@ class Objective(nn.Module):
     """The model with its heads, and the loss of one batch.
 
     heads_alone: the heads learn and send nothing back, as new ones should beside an encoder that already sees.
+    keeps_encoder: the encoder's blocks stay as they are and labels of patches teach nothing; what merges its patches
+    and what answers learns on.
     """
 
-    def __init__(self, model: Glm4v, heads: PatchHeads, num_skills: int) -> None:
+    def __init__(self, model: Glm4v, heads: PatchHeads, num_skills: int, *, keeps_encoder: bool = False) -> None:
         super().__init__()
         self.model, self.heads = model, heads
         self.num_skills = num_skills
         self.heads_alone = False
+        self.keeps_encoder = keeps_encoder
+        if keeps_encoder:
+            heads.requires_grad_(False)
+            model.vision.requires_grad_(False)
+            model.vision.downsample.requires_grad_(True)
+            model.vision.merger.requires_grad_(True)
         self.attend_pictures = EqualPictures()
         model.vision.attend = self.attend_pictures
 
@@ -76,11 +84,14 @@ class Objective(nn.Module):
     def forward(self, batch: Mapping[str, Tensor], patches_PK: Tensor) -> Outcome:
         """Return the outcome of a collated batch (see Collator.collate) whose pictures are cut into patches."""
         num_pictures, height, width, _ = batch["pixels"].shape
-        hidden_PC = self.patch_features(patches_PK, num_pictures, (height // PATCH, width // PATCH))
+        with torch.set_grad_enabled(not self.keeps_encoder):
+            hidden_PC = self.patch_features(patches_PK, num_pictures, (height // PATCH, width // PATCH))
         features_MC = self.model.vision.merge(hidden_PC)
         hidden_TC = self.read(batch, features_MC)
         answer_loss, tokens = self._answers(batch, hidden_TC)
-        patch_loss, patches = self._patches(batch, hidden_PC)
+        patch_loss, patches = answer_loss.new_zeros(()), answer_loss.new_zeros(2, len(LABELS))
+        if not self.keeps_encoder:
+            patch_loss, patches = self._patches(batch, hidden_PC)
         return Outcome(answer_loss + patch_loss, answer_loss.detach(), patch_loss.detach(), tokens, patches)
 
     def read(self, batch: Mapping[str, Tensor], features_MC: Tensor) -> Tensor:

@@ -38,25 +38,26 @@ class Schedule:
 class Optimiser:
     """One AdamW step at a time for a module in any precision; the master weights stay float32.
 
-    Matrices decay, vectors (norms, biases) don't.
+    Matrices decay, vectors (norms, biases) don't. What needs no gradient is kept as it is.
     """
 
     def __init__(self, module: nn.Module, together: Company, *, decay: float = 0.05, clip: float = 1.0) -> None:
         self._together = together
         self._parameters = dict(module.named_parameters())
         self.masters = {name: value.detach().float().clone() for name, value in self._parameters.items()}
+        self._moving = [name for name, value in self._parameters.items() if value.requires_grad]
+        moving = [self.masters[name] for name in self._moving]
         groups = [
-            {"params": [value for value in self.masters.values() if value.dim() > 1], "weight_decay": decay},
-            {"params": [value for value in self.masters.values() if value.dim() < 2], "weight_decay": 0.0},
+            {"params": [value for value in moving if value.dim() > 1], "weight_decay": decay},
+            {"params": [value for value in moving if value.dim() < 2], "weight_decay": 0.0},
         ]
-        is_cuda = next(iter(self.masters.values())).is_cuda
-        self._adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), eps=1e-8, fused=is_cuda)
+        self._adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), eps=1e-8, fused=True)
         self._clip = clip
 
     def step(self, rate: float) -> Tensor:
         """Move by the gradients that the module's parameters hold, and forget them; return their norm."""
-        parameters: list[Tensor] = list(self._parameters.values())
-        masters = list(self.masters.values())
+        parameters: list[Tensor] = [self._parameters[name] for name in self._moving]
+        masters = [self.masters[name] for name in self._moving]
         for master, parameter in zip(masters, parameters, strict=True):
             assert parameter.grad is not None, "every parameter takes part in the loss"
             master.grad = parameter.grad.float()

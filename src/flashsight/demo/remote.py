@@ -38,6 +38,7 @@ from flashsight.demo.history import HISTORY, read_history, write_history
 from flashsight.demo.legibility import legibility
 from flashsight.demo.material import Material
 from flashsight.demo.rate import drawing_rates
+from flashsight.demo.scenes.mix import TAUGHT
 from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
 from flashsight.models.loading import load_model
 
@@ -64,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train.add_argument("--decay-share", type=float, default=0.6, help="last share of the seconds: the rate falls")
     train.add_argument("--weights", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
     train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
+    train.add_argument("--keep-encoder", action="store_true", help="only what answers learns; a CPU suffices")
+    train.add_argument(
+        "--mix", nargs="+", type=_share, metavar="SCENE=WEIGHT", help="these pictures only, as often as they weigh"
+    )
     train.add_argument("--log-steps", type=int, default=50)
     train.add_argument("--here", action="store_true", help="train in this process instead of in sessions of their own")
     rate = commands.add_parser("rate")
@@ -101,6 +106,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen.do(chosen)
 
 
+def _share(text: str) -> tuple[str, float]:
+    """What one part of --mix says."""
+    name, _, weight = text.partition("=")
+    if name not in TAUGHT:
+        raise argparse.ArgumentTypeError(f"{name!r} is no kind of picture; there are {', '.join(TAUGHT)}")
+    try:
+        return name, float(weight)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} has no weight; write for example {name}=3") from None
+
+
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -124,6 +140,8 @@ def _train(chosen: argparse.Namespace) -> None:
         start=chosen.weights,
         seed=chosen.seed,
         log_steps=chosen.log_steps,
+        keeps_encoder=chosen.keep_encoder,
+        mix=dict(chosen.mix) if chosen.mix else None,
     )
     with (chosen.run / LOG).open("a", encoding="utf-8", buffering=1) as log:
         train_nano(training, lambda line: log.write(line + "\n"))

@@ -1,6 +1,7 @@
 """Trains nano for a given number of seconds, wherever it was left. Knows no scene: samples come in as a stream.
 
-On a CUDA device the model runs in bfloat16 with compiled blocks; on a CPU in float32, for tests and rehearsals.
+On a CUDA device the model runs in bfloat16 with compiled blocks; on a CPU in float32, for tests and rehearsals, or in
+bfloat16 where the encoder stays as it is: then an hour is enough to teach something.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def build(
     seed: int,
     device: torch.device,
     start: Mapping[str, Tensor] | None = None,
+    *,
+    keeps_encoder: bool = False,
 ) -> Objective:
     """Make a model with its objective on a device: untrained, or with the weights of `start`."""
     model = Glm4v(config)
@@ -89,12 +92,18 @@ def build(
     else:
         model.load_state_dict(dict(start))
         heads.clear()
-    objective = Objective(model, heads, num_skills).to(device)
+    objective = Objective(model, heads, num_skills, keeps_encoder=keeps_encoder).to(device)
+    return objective.train()
+
+
+def make_fast(objective: Objective, device: torch.device) -> None:
+    """Bring a module into the form that it is trained in, once its weights are kept in full."""
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # what is left in float32 handles pictures and needs no more
         set_dtype(objective, torch.bfloat16)
-        compile_blocks(model)
-    return objective.train()
+        compile_blocks(objective.model)
+    elif objective.keeps_encoder:
+        set_dtype(objective, torch.bfloat16)
 
 
 def compile_blocks(model: Glm4v) -> None:
@@ -208,8 +217,10 @@ def train(
     settings.folder.mkdir(parents=True, exist_ok=True)
     device = next(objective.parameters()).device
     optimiser, state = Optimiser(objective, together), settings.folder / "state.safetensors"
+    make_fast(objective, device)
     progress = optimiser.load(state) if state.is_file() else {"step": 0.0, "seconds": 0.0, "pictures": 0.0}
-    progress["devices"] = together.size
+    progress["devices"] = together.size if device.type == "cuda" else 0
+    progress["kept_encoder"] = float(objective.keeps_encoder)
     handling = Handling(device, settings.seed + together.rank)
     run = _Run(objective, optimiser, handling, Tally(skills), settings, progress, together)
     feed = Feed(ring, device)

@@ -199,6 +199,15 @@ class OneIcon:
         return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
 
 
+class Nameless(OneIcon):
+    """A single drawing of something that has no name here."""
+
+    name = "nameless"
+
+    def __init__(self) -> None:
+        super().__init__(unnamed_share=1.0)
+
+
 class Photo(OneIcon):
     """A photograph of a single thing on some ground."""
 

@@ -10,7 +10,7 @@ from flashsight.demo.sample import BUCKETS, Sample, Scene, Split
 from flashsight.demo.scenes.browser import Browser
 from flashsight.demo.scenes.cards import Card
 from flashsight.demo.scenes.charts import Chart
-from flashsight.demo.scenes.icons import ManyIcons, OneIcon, Photo
+from flashsight.demo.scenes.icons import ManyIcons, Nameless, OneIcon, Photo
 from flashsight.demo.scenes.pairs import TwoCards, TwoDrawings, TwoScreens
 from flashsight.demo.scenes.reading import Reading
 from flashsight.demo.scenes.refusals import Nothing
@@ -35,17 +35,27 @@ MORE: Mapping[str, float] = {"chart": 3, "two cards": 1.5, "two screens": 3}
 """What training adds to the weights, by the names of scenes; validation keeps the mix that it was measured with."""
 
 
-def weights(split: Split) -> dict[Scene, float]:
+SCENES: Mapping[str, Scene] = {scene.name: scene for scene in WEIGHTS}
+TAUGHT: Mapping[str, Scene] = {**SCENES, Nameless.name: Nameless()}
+"""What a mix of one's own may name, for a training of what is known least."""
+
+Mix = Mapping[Scene, float]
+
+
+def weights(split: Split) -> Mix:
     """How often each scene is drawn beside the others."""
     return {scene: weight + (MORE.get(scene.name, 0) if split == "train" else 0) for scene, weight in WEIGHTS.items()}
 
 
-SCENES: Mapping[str, Scene] = {scene.name: scene for scene in WEIGHTS}
-
-
-def draw_sample(rng: random.Random, material: Material, split: Split, size: tuple[int, int] | None = None) -> Sample:
-    """One example of the mix; `size` (height, width) in pixels fixes the bucket, otherwise one is drawn."""
+def draw_sample(
+    rng: random.Random,
+    material: Material,
+    split: Split,
+    size: tuple[int, int] | None = None,
+    mix: Mix | None = None,
+) -> Sample:
+    """One example of the mix, the split's own if none is given; `size` (height, width) in pixels fixes the bucket."""
     if size is None:
         size = rng.choices([bucket for bucket, _ in BUCKETS], [share for _, share in BUCKETS])[0]
-    mix = weights(split)
+    mix = mix or weights(split)
     return rng.choices(list(mix), list(mix.values()))[0].draw(rng, material, size, split)
