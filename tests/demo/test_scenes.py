@@ -12,9 +12,10 @@ import pytest
 
 from flashsight.demo.material import Material, Sprite
 from flashsight.demo.sample import BUCKETS, PATCH, Sample
-from flashsight.demo.scenes import SCENES, draw_sample
+from flashsight.demo.scenes import SCENES, chart_drawing, draw_sample
 from flashsight.demo.scenes.asking import LACKS, NOTHING, Facts
 from flashsight.demo.scenes.canvas import Canvas, Type, pick_type, text_size
+from flashsight.demo.scenes.chart_drawing import Look
 from flashsight.demo.scenes.charts import a_series, tell_series
 from flashsight.demo.scenes.colours import tinted
 from flashsight.demo.scenes.mix import TAUGHT
@@ -241,6 +242,38 @@ def test_names_are_unique_in_both_languages() -> None:
     for language in ("zh", "en"):
         names = [concept.name[language] for concept in CONCEPTS]
         assert len(names) == len(set(names))
+
+
+def test_names_around_a_pie_keep_apart_and_inside(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[str, float, float, float, float]] = []
+    write = Canvas.text
+
+    def noted(canvas: Canvas, x: float, y: float, text: str, type: Type, fill: tuple[int, int, int]) -> float:
+        width = write(canvas, x, y, text, type, fill)
+        written.append((text, x, y, x + width, y + type.size))
+        return width
+
+    monkeypatch.setattr(Canvas, "text", noted)
+    monkeypatch.setattr(chart_drawing, "_frame", lambda canvas, box, look: None)
+    num_around = 0
+    for seed in range(120):
+        rng, canvas = random.Random(seed), Canvas(material, (448, 448), (255, 255, 255))
+        series = next(found for _ in range(500) if (found := a_series(rng, material, "train")).kind == "pie")
+        type_ = pick_type(rng, material, "train", 18)
+        look = Look(type_, (0, 0, 0), (200, 200, 200), ((30, 90, 200),) * 7, (255, 255, 255), False, is_plotted=True)
+        written.clear()
+        if not chart_drawing._surrounded_pie(rng, canvas, series, (20, 20, 428, 428), look):
+            assert not written
+            continue
+        num_around += 1
+        told = [box for box in written if not box[0].endswith("%") or box[0].startswith(series.labels)]
+        assert {label for label in series.labels if any(box[0].startswith(label) for box in told)} == {*series.labels}
+        for number, (_, left, top, right, bottom) in enumerate(told):
+            assert min(left, top) >= 0
+            assert max(right, bottom) <= 448
+            for _, *other in told[:number]:
+                assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    assert num_around > 60
 
 
 def test_a_mix_of_ones_own_draws_what_it_names_and_nothing_else(material: Material) -> None:

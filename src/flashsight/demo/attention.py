@@ -119,6 +119,6 @@ def attend_by_products(q_BLGRD: Tensor, k_BSGD: Tensor, v_BSGD: Tensor, is_seen_
     q = q_BLGRD.permute(0, 2, 3, 1, 4).flatten(2, 3) * q_BLGRD.shape[-1] ** -0.5
     scores = q @ k_BSGD.permute(0, 2, 3, 1)
     hidden = ~is_seen_BLS.repeat(1, num_shared, 1)[:, None]
-    shares = scores.float().masked_fill_(hidden, -torch.inf).softmax(-1).to(scores.dtype)
+    shares = scores.masked_fill(hidden, -torch.inf).softmax(-1)
     o: Tensor = (shares @ v_BSGD.transpose(1, 2)).unflatten(2, (num_shared, num_new))
     return o.permute(0, 3, 1, 2, 4)

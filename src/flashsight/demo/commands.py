@@ -100,6 +100,7 @@ class Training:
     num_workers: int
     num_patches: int = 128 * 1024
     peak: float = 1e-3
+    warmup_steps: int = 200
     decay_share: float = 0.6
     start: Path | None = None
     seed: int = 0
@@ -152,7 +153,12 @@ def train_nano(training: Training, report: Report) -> None:
         )
         settings = TrainSettings(
             folder=training.folder,
-            schedule=Schedule(seconds=training.seconds, peak=training.peak, decay_share=training.decay_share),
+            schedule=Schedule(
+                seconds=training.seconds,
+                peak=training.peak,
+                warmup_steps=training.warmup_steps,
+                decay_share=training.decay_share,
+            ),
             seed=training.seed,
             heads_alone_steps=HEADS_ALONE_STEPS if start else 0,
             max_steps=training.max_steps,

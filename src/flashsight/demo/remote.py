@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train.add_argument("--workers", type=int, help="drawing processes of each device; default: the cores but two")
     train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
     train.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
+    train.add_argument("--warmup-steps", type=int, default=200, help="steps in which the rate rises")
     train.add_argument("--decay-share", type=float, default=0.6, help="last share of the seconds: the rate falls")
     train.add_argument("--weights", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
     train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
@@ -136,6 +137,7 @@ def _train(chosen: argparse.Namespace) -> None:
         num_workers=workers,
         num_patches=chosen.patches,
         peak=chosen.peak,
+        warmup_steps=chosen.warmup_steps,
         decay_share=chosen.decay_share,
         start=chosen.weights,
         seed=chosen.seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from itertools import accumulate, combinations, pairwise
 from typing import Literal
 
 from flashsight.demo.sample import PATCH, Language
@@ -46,7 +47,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a chart looks: fonts, ink, lines, the colour of each mark, the ground; whether an axis has numbers."""
+    """How a chart looks: fonts, ink, lines, the colour of each mark, the ground; whether an axis has numbers.
+
+    is_plotted: as libraries plot it, in a frame with ticks, a pie's names around it.
+    """
 
     type: Type
     strong: Rgb
@@ -54,6 +58,7 @@ class Look:
     colours: tuple[Rgb, ...]
     ground: Rgb
     has_axis: bool
+    is_plotted: bool = False
 
     def on(self, fill: Rgb) -> Rgb:
         """Letters that can be read on a fill."""
@@ -80,6 +85,12 @@ def _ticks(canvas: Canvas, box: Box, series: Series, look: Look, parts: int) -> 
         canvas.text(left - small.width(text) - 5, y - small.size / 2, text, small, look.strong)
 
 
+def _frame(canvas: Canvas, box: Box, look: Look) -> None:
+    """What surrounds the marks."""
+    left, upper, right, lower = box
+    canvas.pen.line([(left, lower), (left, upper), (right, upper), (right, lower), (left, lower)], look.strong)
+
+
 def _measure(canvas: Canvas, series: Series, number: int, look: Look, box: Box) -> None:
     """Label the place of a value's mark, or of its name, with how far along the axis it ends."""
     if look.has_axis:
@@ -96,6 +107,8 @@ def _columns(rng: random.Random, canvas: Canvas, series: Series, box: Box, look:
     if look.has_axis:
         left += max(size * 2.0, _small(look).width(f"{series.top * 0.75:g}") + 8)
         _ticks(canvas, (left, upper, right, lower), series, look, rng.choice((4, 4, 5)))
+    if look.is_plotted:
+        _frame(canvas, (left, upper - size * rng.uniform(0.2, 1.4), right, lower), look)
     if look.has_axis or rng.random() < 0.85:
         canvas.pen.line((left, lower, right, lower), look.strong, rng.choice((1, 2)))
     cell = (right - left) / count
@@ -175,6 +188,8 @@ def _lying(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: L
             x, text = left + (right - left) * part / 4, f"{series.top * part / 4:g}"
             canvas.pen.line((x, upper, x, lower), look.faint)
             canvas.text(x - small.width(text) / 2, lower + 3, text, small, look.strong)
+    if look.is_plotted:
+        _frame(canvas, (left, upper, box[2], lower), look)
     cell = (lower - upper) / count
     height = min(cell * rng.uniform(0.45, 0.75), size * 2.2)
     canvas.pen.line((left, upper, left, lower), look.strong, 2)
@@ -193,6 +208,8 @@ def _lying(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: L
 
 def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Look) -> None:
     """A pie, or a ring, with a legend beside or below it; values in the legend or on the slices."""
+    if look.is_plotted and _surrounded_pie(rng, canvas, series, box, look):
+        return
     left, upper, right, lower = box
     size, count = look.type.size, len(series.values)
     on_slices = min(series.values) >= 9 and rng.random() < 0.45
@@ -210,7 +227,8 @@ def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Loo
     is_first = beside and rng.random() < 0.3
     x, y = (left + legend * is_first, (upper + lower - side) / 2) if beside else ((left + right - side) / 2, upper)
     hole = side * rng.uniform(0.22, 0.3) if rng.random() < 0.35 and not (on_slices and side < 9 * size) else 0.0
-    _slices(rng, canvas, series, (x, y, side), look, (on_slices and side > 5 * size, hole))
+    angle = _turn(rng)
+    _slices(canvas, series, (x, y, side), look, (on_slices and side > 5 * size, hole, angle))
     if on_slices and side <= 5 * size:
         texts = [f"{label} {series.said(number)}" for number, label in enumerate(series.labels)]
     at = (left + (right - left - legend) / 2, y + side + 6)
@@ -223,13 +241,61 @@ def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Loo
         canvas.text(at[0] + size + 4, top, text, look.type, look.strong)
 
 
+def _turn(rng: random.Random) -> float:
+    """Degrees at which a pie begins."""
+    return rng.uniform(-90, 270) if rng.random() < 0.6 else -90.0
+
+
+def _surrounded_pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Look) -> bool:
+    """A pie with the names around it, each at the middle of its slice; False if they do not find room."""
+    left, upper, right, lower = box
+    size, on_slices, gap = look.type.size, min(series.values) >= 6 and rng.random() < 0.6, rng.choice((" ", ": ", "\n"))
+    texts = [label if on_slices else f"{label}{gap}{series.said(n)}" for n, label in enumerate(series.labels)]
+    lines = [text.split("\n") for text in texts]
+    widest = max(look.type.width(line) for parts in lines for line in parts)
+    height = size * 1.25 * max(map(len, lines))
+    side = min(right - left - 2 * widest - 2 * size, lower - upper - 2 * height)
+    if side < 5 * size:
+        return False
+    x, y = (left + right - side) / 2, (upper + lower - side) / 2
+    for _ in range(6):
+        angle = _turn(rng)
+        places = _around(series, (x, y, side), angle, size)
+        pairs = combinations(((at_x >= x + side / 2, at_y) for at_x, at_y in places), 2)
+        if all(one[0] != other[0] or abs(one[1] - other[1]) >= height for one, other in pairs):
+            break
+    else:
+        return False
+    hole = side * rng.uniform(0.22, 0.3) if rng.random() < 0.2 and not on_slices else 0.0
+    _slices(canvas, series, (x, y, side), look, (on_slices, hole, angle))
+    has_leaders = rng.random() < 0.4
+    for (at_x, at_y), (rim_x, rim_y), parts in zip(places, _around(series, (x, y, side), angle, 0), lines, strict=True):
+        if has_leaders:
+            canvas.pen.line((rim_x, rim_y, at_x, at_y), look.strong)
+        for number, line in enumerate(parts):
+            text_x = at_x + 3 if at_x >= x + side / 2 else at_x - 3 - look.type.width(line)
+            canvas.text(text_x, at_y - height / 2 + number * size * 1.2, line, look.type, look.strong)
+    return True
+
+
+def _around(
+    series: Series, place: tuple[float, float, float], angle: float, distance: float
+) -> list[tuple[float, float]]:
+    """Points at the middle of each slice, so far outside the rim of a pie at (x, y, side)."""
+    x, y, side = place
+    ends = list(accumulate(series.values, initial=0.0))
+    turns = [math.radians(angle + (start + end) * 1.8) for start, end in pairwise(ends)]
+    radius = side / 2 + distance
+    return [(x + side / 2 + radius * math.cos(turn), y + side / 2 + radius * math.sin(turn)) for turn in turns]
+
+
 def _slices(
-    rng: random.Random, canvas: Canvas, series: Series, place: tuple[float, float, float], look: Look,
-    form: tuple[bool, float],
-) -> None:  # fmt: skip
-    """The slices of a pie at (x, y, side); form: do they bear their values, and how far the hole is from the rim."""
-    (x, y, side), (is_written, hole) = place, form
-    angle = rng.uniform(-90, 270) if rng.random() < 0.6 else -90.0
+    canvas: Canvas, series: Series, place: tuple[float, float, float], look: Look, form: tuple[bool, float, float]
+) -> None:
+    """The slices of a pie at (x, y, side); form: do they bear their values, how far the hole is from the rim, and the
+    degrees at which they begin.
+    """
+    (x, y, side), (is_written, hole, angle) = place, form
     starts = []
     for number, value in enumerate(series.values):
         starts.append(angle)

@@ -27,6 +27,8 @@ KINDS: dict[Kind, Term] = {
 PALETTE = (5, 1, 3, 0, 6, 4, 2, 7, 8, 11)
 MOST = 7  # values of a chart
 READ_OFF = 100  # parts of an axis: so finely a value is told where it is not written
+PLOTTED = 0.4
+"""Charts of training that look as libraries plot them; validation keeps the looks that it was measured with."""
 WRITTEN: dict[Split, float] = {"train": 0.55, "valid": 0.72}  # of the bars and lines bear their values
 
 
@@ -206,7 +208,8 @@ class Chart:
         colours = tuple(
             one if is_plain else near(rng, names[number % len(names)]) for number in range(len(series.values))
         )
-        look = Look(type_, strong, mixed(ground, strong, 0.15), colours, ground, has_axis)
+        is_plotted = split == "train" and rng.random() < PLOTTED
+        look = Look(type_, strong, mixed(ground, strong, 0.15), colours, ground, has_axis, is_plotted)
         pad = rng.uniform(12, 26)
         top, bottom = pad, canvas.height - pad
         if series.title:
