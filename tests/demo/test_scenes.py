@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from flashsight.demo.material import Material, Sprite
-from flashsight.demo.sample import BUCKETS, PATCH, Sample
+from flashsight.demo.sample import BUCKETS, PATCH, SKILLS, Sample
 from flashsight.demo.scenes import SCENES, chart_drawing, draw_sample
 from flashsight.demo.scenes.asking import LACKS, NOTHING, Facts
 from flashsight.demo.scenes.canvas import Canvas, Type, pick_type, text_size
@@ -19,7 +19,7 @@ from flashsight.demo.scenes.chart_drawing import Look
 from flashsight.demo.scenes.charts import a_series, tell_series
 from flashsight.demo.scenes.colours import tinted
 from flashsight.demo.scenes.mix import TAUGHT
-from flashsight.demo.scenes.questions import PHRASINGS
+from flashsight.demo.scenes.questions import MORE, PHRASINGS
 from flashsight.demo.scenes.restyling import restyled
 from flashsight.demo.scenes.tags import price_pieces
 from flashsight.demo.scenes.wording import changed
@@ -166,7 +166,7 @@ def test_a_value_read_off_an_axis_is_near_the_true_one(material: Material) -> No
         facts = Facts("chart")
         tell_series(facts, series, "train")
         values = dict(zip(series.labels, series.values, strict=True))
-        for pair in facts.pairs(random.Random(0)):
+        for pair in facts.pairs(random.Random(0), "train"):
             if pair.key == "value_of" and pair.language == "en":
                 label = next(
                     name
@@ -274,6 +274,28 @@ def test_names_around_a_pie_keep_apart_and_inside(material: Material, monkeypatc
             for _, *other in told[:number]:
                 assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
     assert num_around > 60
+
+
+def test_further_phrasings_are_of_known_questions_and_only_training_asks_them(material: Material) -> None:
+    for name, phrasings in MORE.items():
+        key, _, topic = name.partition("@")
+        assert topic in ("", *SKILLS)
+        for language in ("zh", "en"):
+            known, more = PHRASINGS[key][language], phrasings[language]
+            assert not set(known) & set(more), name
+            assert len(set(more)) == len(more), name
+            assert {"{x}" in text for text in (*known, *more)} == {"{x}" in known[0]}, name
+    further = {text.rstrip("?。.") for texts in MORE.values() for each in texts.values() for text in each}
+    asked = {
+        split: {
+            pair.question.rstrip("?？。.")
+            for seed in range(40)
+            for pair in draw_sample(random.Random(seed), material, split, (448, 448)).pairs
+        }
+        for split in ("train", "valid")
+    }
+    assert len(asked["train"] & further) > 50
+    assert not asked["valid"] & further
 
 
 def test_a_mix_of_ones_own_draws_what_it_names_and_nothing_else(material: Material) -> None:

@@ -146,7 +146,7 @@ def test_the_colour_is_not_asked_for_where_it_is_open(material: Material) -> Non
     for colours, is_asked in (((0,), True), ((0, 3), False), ((), False)):
         facts = Facts("icon")
         tell(facts, Drawn(sprite, colours))
-        assert ("colour" in {pair.key for pair in facts.pairs(random.Random(0))}) == is_asked
+        assert ("colour" in {pair.key for pair in facts.pairs(random.Random(0), "train")}) == is_asked
 
 
 def told_the_same(sample: Sample) -> bool:

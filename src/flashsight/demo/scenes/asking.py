@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flashsight.demo.sample import Pair, Skill
+from flashsight.demo.sample import Pair, Skill, Split
 from flashsight.demo.scenes.questions import LANGUAGES, ask
 from flashsight.demo.vocabulary import Term
 
@@ -109,8 +109,9 @@ class Facts:
         for key in keys:
             self._facts.append(_Fact(key, NOTHING[key], "refuse", Term("", ""), weight, is_lack=True))
 
-    def pairs(self, rng: random.Random) -> tuple[Pair, ...]:
+    def pairs(self, rng: random.Random, split: Split) -> tuple[Pair, ...]:
         """The facts as questions in both languages, the heavier ones sooner in line; few of what the picture lacks."""
+        topic = self.skill if split == "train" else None
         drawn = sorted(
             ((rng.random() ** (1 / fact.weight), fact, language) for fact in self._facts for language in LANGUAGES),
             key=lambda entry: -entry[0],
@@ -119,7 +120,7 @@ class Facts:
         for _, fact, language in drawn:
             num_lacks += fact.is_lack
             if not fact.is_lack or num_lacks <= LACKS:
-                question = ask(rng, fact.key, language, unmarked(fact.x[language])[0])
+                question = ask(rng, fact.key, language, unmarked(fact.x[language])[0], topic)
                 answer, spelled = unmarked(fact.answer[language])
                 found.append(Pair(question, answer, fact.skill, fact.key, language, spelled))
         return tuple(found)

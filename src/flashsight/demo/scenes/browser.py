@@ -186,4 +186,4 @@ class Browser:
         tell_screen(facts, rng, shown_screen(page, texts), page.surface, page.accent)
         if not any(run.is_covered for run in page.runs):
             facts.read(canvas.written(), weight=0.8)
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng, split))

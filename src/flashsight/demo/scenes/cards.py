@@ -382,4 +382,4 @@ class Card:
         tell_offer(facts, offer)
         facts.read(canvas.written(), weight=0.8)
         traits = frozenset({"named"} if is_named(offer) else ())
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng), traits)
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng, split), traits)

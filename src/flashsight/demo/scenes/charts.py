@@ -224,7 +224,7 @@ class Chart:
         facts.read(canvas.written(), weight=0.5)
         if is_plain or series.kind == "line":
             facts.add("colour", COLOURS[one_name if is_plain else names[0]].name, weight=0.6)
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng, split))
 
     def _fitted(
         self, rng: random.Random, material: Material, split: Split, series: Series, room: tuple[int, bool]

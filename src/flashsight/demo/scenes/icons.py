@@ -196,7 +196,7 @@ class OneIcon:
             other = CONCEPTS[rng.choice(material.drawable)]
             is_there = rng.random() < 0.5 or other is drawn.concept
             facts.add("has", YES if is_there else NO, x=drawn.concept.name if is_there else other.name, weight=0.4)
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng, split))
 
 
 class Nameless(OneIcon):
@@ -237,7 +237,7 @@ class ManyIcons:
                 place(rng, canvas, shown, (x + margin, y + margin, x + cell - margin, y + cell - margin))
                 drawn.append(shown)
         return Sample(
-            self.name, (canvas.pixels(),), (canvas.labels(),), self._facts(rng, material, drawn, rows).pairs(rng)
+            self.name, (canvas.pixels(),), (canvas.labels(),), self._facts(rng, material, drawn, rows).pairs(rng, split)
         )
 
     def _facts(self, rng: random.Random, material: Material, drawn: list[Drawn], rows: int) -> Facts:

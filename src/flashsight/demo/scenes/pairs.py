@@ -59,7 +59,12 @@ def _text(text: str | None) -> Term:
 
 
 def _sample(
-    name: str, canvases: list[Canvas], changes: Sequence[Change], seen: tuple[Term, Term], rng: random.Random
+    name: str,
+    canvases: list[Canvas],
+    changes: Sequence[Change],
+    seen: tuple[Term, Term],
+    rng: random.Random,
+    split: Split,
 ) -> Sample:
     facts = Facts("compare")
     told, lines = [change.sentence() for change in changes], [change.line() for change in changes]
@@ -71,7 +76,7 @@ def _sample(
     facts.add("first", seen[0], weight=1)
     facts.add("second", seen[1], weight=1)
     pictures, labels = tuple(canvas.pixels() for canvas in canvases), tuple(canvas.labels() for canvas in canvases)
-    return Sample(name, pictures, labels, facts.pairs(rng))
+    return Sample(name, pictures, labels, facts.pairs(rng, split))
 
 
 COLOUR, OBJECT = Term("颜色", "colour"), Term("物体", "object")
@@ -116,7 +121,7 @@ class TwoDrawings:
             canvas = Canvas(material, size, ground)
             place(random.Random(seed), canvas, shown, (x, y, x + side, y + side))
             canvases.append(canvas)
-        return _sample(self.name, canvases, changes, (first.phrase, second.phrase), rng)
+        return _sample(self.name, canvases, changes, (first.phrase, second.phrase), rng, split)
 
 
 def _is_spared(rng: random.Random, split: Split) -> bool:
@@ -161,7 +166,7 @@ class TwoCards:
         changes = self._changes(*said)
         if not changes and _is_spared(rng, split):
             return self.draw(rng, material, size, split)
-        return _sample(self.name, canvases, changes, (self._seen(said[0]), self._seen(said[1])), rng)
+        return _sample(self.name, canvases, changes, (self._seen(said[0]), self._seen(said[1])), rng, split)
 
     def _seen(self, offer: Offer) -> Term:
         return Term(phrase(offer, "zh"), phrase(offer, "en"))
@@ -236,7 +241,7 @@ class TwoScreens:
         changes = self._changes(*said)
         if not changes and _is_spared(rng, split):
             return self.draw(rng, material, size, split)
-        return _sample(self.name, canvases, changes, (self._seen(said[0]), self._seen(said[1])), rng)
+        return _sample(self.name, canvases, changes, (self._seen(said[0]), self._seen(said[1])), rng, split)
 
     def _seen(self, screen: Screen) -> Term:
         if screen.title:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 
-from flashsight.demo.sample import Language
+from flashsight.demo.sample import Language, Skill
+from flashsight.demo.scenes import more_questions
 from flashsight.presets import load_presets
 
 _TEXT = """
@@ -84,12 +85,20 @@ AFTER = {
 }
 
 
-def _phrasings() -> dict[str, dict[Language, tuple[str, ...]]]:
-    found: dict[str, dict[Language, tuple[str, ...]]] = {}
-    for line in _TEXT.strip().splitlines():
+Phrasings = dict[str, dict[Language, tuple[str, ...]]]
+
+
+def _read(text: str) -> Phrasings:
+    found: Phrasings = {}
+    for line in text.strip().splitlines():
         key, _, rest = line.partition(": ")
         zh, _, en = rest.partition(" // ")
         found[key] = {"zh": tuple(zh.split(" / ")), "en": tuple(en.split(" / "))}
+    return found
+
+
+def _phrasings() -> Phrasings:
+    found = _read(_TEXT)
     presets = load_presets()
     for name, key in PRESETS.items():
         for language in LANGUAGES:
@@ -98,11 +107,18 @@ def _phrasings() -> dict[str, dict[Language, tuple[str, ...]]]:
 
 
 PHRASINGS = _phrasings()
+MORE = _read(more_questions.TEXT)
 
 
-def ask(rng: random.Random, key: str, language: Language, x: str = "") -> str:
-    """One phrasing of a question; its closing mark and what stands around it vary as people's do."""
-    text = _closed(rng, rng.choice(PHRASINGS[key][language]).replace("{x}", x), language)
+def ask(rng: random.Random, key: str, language: Language, x: str = "", topic: Skill | None = None) -> str:
+    """One phrasing of a question; its closing mark and what stands around it vary as people's do.
+
+    topic: what the picture is about, where it may be asked in more ways than validation does.
+    """
+    phrasings = PHRASINGS[key][language]
+    for more in (key, f"{key}@{topic}") if topic else ():
+        phrasings += MORE[more][language] if more in MORE else ()
+    text = _closed(rng, rng.choice(phrasings).replace("{x}", x), language)
     if rng.random() > DRESSED:
         return text
     if rng.random() < 0.5:

@@ -105,7 +105,7 @@ class Reading:
                     weight=1.5,
                 )
         facts.lack("buttons", "error", *(() if "¥" in text or "$" in text else ("price",)), weight=0.1)
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng, split))
 
     def _described(self, lines: list[str]) -> Term:
         said = " ".join(map(copied, lines))

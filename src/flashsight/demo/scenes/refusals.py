@@ -58,7 +58,7 @@ class Nothing:
         for key in ASKED:
             facts.add(key, (BLANK, NOISE, BLURRED)[roll], weight=3 if key in ("describe", "what") else 1)
         traits = frozenset({("blank", "noise", "blurred")[roll]})
-        return Sample(self.name, (pixels,), (labels,), facts.pairs(rng), traits)
+        return Sample(self.name, (pixels,), (labels,), facts.pairs(rng, split), traits)
 
     def _noise(self, rng: random.Random, size: tuple[int, int]) -> np.ndarray:
         """Grains of one to twelve pixels, coloured or grey."""

@@ -367,4 +367,4 @@ class Ui:
         facts = Facts("ui")
         tell_screen(facts, rng, screen, theme.surface, theme.accent_name)
         facts.read(canvas.written(), weight=0.8)
-        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng))
+        return Sample(self.name, (canvas.pixels(),), (canvas.labels(),), facts.pairs(rng, split))

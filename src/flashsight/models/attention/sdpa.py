@@ -188,8 +188,7 @@ class SdpaDecode:
         self._numbers = torch.zeros(2 + num_blocks, dtype=torch.int64, device=device)
         self._length, slots, table = self._numbers.split((1, 1, num_blocks))
         self._places = torch.arange(num_places, device=device)
-        self._seen = torch.zeros((), dtype=cache.k.dtype, device=device)
-        self._mask = self._seen.new_zeros(1, 1, 1, num_places)
+        self._mask = torch.zeros(1, 1, 1, num_places, dtype=cache.k.dtype, device=device)
         self._step = _SdpaStep(cache, slots, _Decode(1, None, table, self._mask), ())
 
     def fits(self, layout: StepLayout) -> bool:
@@ -211,7 +210,8 @@ class SdpaDecode:
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         """Return o_THD."""
         if layer == 0:
-            self._mask.copy_(self._seen.where(self._places < self._length, -torch.inf))
+            # Not `where`: of a number it makes a tensor on the host, whose copy cannot be recorded.
+            self._mask.zero_().masked_fill_(self._places >= self._length, -torch.inf)
         return self._step(layer, q_THD, k_TGD, v_TGD)
 
 
