@@ -11,18 +11,21 @@ import torch
 from tests.engine.fast.tape import Tape, recorder_of
 from tests.support.prompts import Prompt, model_input, pixel_path
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from flashsight.core.config import ModelConfig
 from flashsight.core.types import Salt, TokenSampling
 from flashsight.engine import takeover as takeover_module
-from flashsight.engine.graphs import Recorder
+from flashsight.engine.graphs import Recorder, StepGraphs
 from flashsight.engine.plan import Chunk
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
 from flashsight.engine.takeover import Takeover
-from flashsight.models.attention.layout import KVCache
-from flashsight.models.attention.sdpa import SdpaBackend
+from flashsight.models.attention.layout import KVCache, StepForm
+from flashsight.models.attention.sdpa import SdpaBackend, SdpaDecodes
+from flashsight.models.glm4v.config import read_config
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
 
@@ -126,3 +129,52 @@ def test_what_cannot_be_recorded_before_the_first_question_keeps_nobody_waiting(
     assert takeover.progress.num_recorded == 0
     for ours, theirs in zip(told(runner, tiny_reference, 6), told(plain, tiny_reference, 6), strict=True):
         assert torch.equal(ours, theirs)
+
+
+class Devices(TorchDispatchMode):
+    """Notes each operation that meets a tensor of the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_operations = 0
+        self.on_host: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        outcome = func(*args, **(kwargs or {}))
+        self.num_operations += 1
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, outcome)) if isinstance(leaf, Tensor)]
+        if any(tensor.device.type == "cpu" for tensor in tensors):
+            self.on_host.append(str(func))
+        return outcome
+
+
+class Watched:
+    """Records nothing; says what a recording would hold."""
+
+    def __init__(self) -> None:
+        self.devices = Devices()
+
+    def record(self, run: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
+        with self.devices:
+            return lambda: None, run()
+
+
+def test_what_is_recorded_copies_nothing_from_the_host_and_asks_the_device_nothing(tiny_checkpoint: Path) -> None:
+    """On a device without numbers, which refuses to be read: CUDA graphs allow neither."""
+    shape_only = torch.device("meta")
+    model = Glm4v(read_config(tiny_checkpoint)).to(shape_only).eval()
+    shape = model.shape
+    cache = KVCache.allocate(
+        num_layers=shape.num_layers,
+        num_blocks=8,
+        block_size=BLOCK_SIZE,
+        num_kv_heads=shape.num_kv_heads,
+        head_size=shape.head_size,
+        dtype=model.dtype,
+        device=shape_only,
+    )
+    recorder = Watched()
+    graphs = StepGraphs(model, SdpaDecodes(cache), recorder, (StepForm(1, 1),), num_blocks=8)
+    graphs.record_next()
+    assert recorder.devices.num_operations > 50
+    assert recorder.devices.on_host == []
