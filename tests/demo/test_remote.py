@@ -170,3 +170,8 @@ def test_weights_between_two_checkpoints_tell_how_much_of_the_last_run_they_keep
     assert [run.kept for run in history] == [1.0, 0.35]
     assert "1 minutes on two GPUs (7 steps), of whose change 35% is kept" in history_in_words(history)
     assert verify_files(tmp_path / "between") == []
+
+
+def test_a_run_on_a_cpu_that_kept_the_encoder_is_told_as_such() -> None:
+    run = TrainingRun(pictures=9000, seconds=4080.0, steps=1200, devices=0, kept_encoder=True)
+    assert "68 minutes on a CPU (1,200 steps), which left the encoder as it was." in history_in_words([BEFORE, run])
