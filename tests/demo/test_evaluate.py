@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ from flashsight.demo.history import TrainingRun, read_history, write_history
 from flashsight.demo.history import told as history_in_words
 from flashsight.demo.material import Material
 from flashsight.demo.sample import Pair, Sample
-from flashsight.demo.suite import ROWS, Case, draw_suite, failures, measure
+from flashsight.demo.scenes.questions import PHRASINGS
+from flashsight.demo.suite import ROWS, Case, draw_suite, failures, measure, reworded
 from tests.demo import small
 
 ROOT = Path(__file__).parents[2]
@@ -234,3 +236,19 @@ def slow_distance(one: str, other: str) -> int:
 @given(st.text("ab界", max_size=5), st.text("ab界", max_size=5))
 def test_edit_distance_is_the_textbooks(one: str, other: str) -> None:
     assert edit_distance(one, other) == slow_distance(one, other)
+
+
+def test_the_suite_in_other_words_asks_the_same(material: Material) -> None:
+    cases = draw_suite(material, 3, 1)
+    again = reworded(cases, 1)
+    num_changed = 0
+    for one, other in zip(cases, again, strict=True):
+        assert other.rows == one.rows
+        for before, after in zip(one.sample.pairs, other.sample.pairs, strict=True):
+            assert replace(after, question=before.question) == before
+            usual = {text.rstrip("?。.") for text in PHRASINGS[before.key][before.language]}
+            if after.question != before.question:
+                num_changed += 1
+                assert after.question.rstrip("?。.") not in usual
+    assert num_changed > 20
+    assert [case.sample.pairs for case in reworded(cases, 1)] == [case.sample.pairs for case in again]

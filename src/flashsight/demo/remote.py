@@ -7,6 +7,7 @@
     python -m flashsight.demo.remote evaluate RUN MATERIAL OUT --against NANO            both measured; the better one
     python -m flashsight.demo.remote blend NANO OTHER OUT --share 0.5                    weights between two checkpoints
     python -m flashsight.demo.remote read CHECKPOINT MATERIAL                            what is read, and how well
+    python -m flashsight.demo.remote reword CHECKPOINT MATERIAL --answers 20             the suite in other words
 
 `train` starts one process on each GPU in a session of its own and returns; given again, it goes on where RUN stands.
 OUT holds at most eight files of at most 15 MiB: shards of the weights, training.json, the log, and evaluation.zip with
@@ -39,6 +40,7 @@ from flashsight.demo.legibility import legibility
 from flashsight.demo.material import Material
 from flashsight.demo.rate import drawing_rates
 from flashsight.demo.scenes.mix import TAUGHT
+from flashsight.demo.suite import reworded
 from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
 from flashsight.models.loading import load_model
 
@@ -94,6 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     read.add_argument("checkpoint", help="its folder, or nano")
     read.add_argument("material", type=Path)
     read.add_argument("--pictures", type=int, default=6, help="pictures of five lines for each cell of the table")
+    reword = commands.add_parser("reword")
+    reword.set_defaults(do=_reword)
+    reword.add_argument("checkpoint", help="its folder, or nano")
+    reword.add_argument("material", type=Path)
+    reword.add_argument("--answers", type=int, default=20, help="answers wanted for each row of the table")
+    reword.add_argument("--seed", type=int, default=0)
     evaluate = commands.add_parser("evaluate")
     evaluate.set_defaults(do=_evaluate)
     evaluate.add_argument("run", type=Path)
@@ -225,6 +233,14 @@ def _read(chosen: argparse.Namespace) -> None:
             answerer_for(load_model(ModelConfig(path=chosen.checkpoint))), Material(chosen.material), chosen.pictures
         )
     )
+
+
+def _reword(chosen: argparse.Namespace) -> None:
+    """The suite asked in words that validation never uses."""
+    evaluation = Evaluation.for_checkpoint(chosen.checkpoint, chosen.material, chosen.answers, chosen.seed)
+    evaluation.cases = reworded(evaluation.cases, chosen.seed + 1)
+    found = evaluation.of(chosen.checkpoint, _say)
+    _say(f"{found.overall:.4f} over all\n{table(found.report)}")
 
 
 def _keep(evaluation: Evaluation, evaluated: Evaluated, checkpoint: Path, folder: Path) -> None:

@@ -25,6 +25,7 @@ from flashsight.demo.scenes.charts import Chart
 from flashsight.demo.scenes.icons import OneIcon, Photo
 from flashsight.demo.scenes.mix import draw_sample
 from flashsight.demo.scenes.pairs import TwoCards, TwoDrawings, TwoScreens
+from flashsight.demo.scenes.questions import further_phrasings
 from flashsight.demo.scenes.reading import Reading
 from flashsight.demo.scenes.refusals import Nothing
 from flashsight.demo.scenes.screens import Ui
@@ -202,6 +203,19 @@ def draw_suite(material: Material, num_answers: int, seed: int, max_pixels: int 
             if all(counts[row.name] >= num_answers for row in rows):
                 break
     return cases
+
+
+def reworded(cases: Sequence[Case], seed: int) -> list[Case]:
+    """The same questions in words that only training uses, where there are any that name nothing of the picture."""
+    rng = random.Random(seed)
+    found = []
+    for case in cases:
+        pairs = []
+        for pair in case.sample.pairs:
+            others = [text for text in further_phrasings(pair.key, pair.skill, pair.language) if "{x}" not in text]
+            pairs.append(replace(pair, question=rng.choice(others)) if others else pair)
+        found.append(replace(case, sample=replace(case.sample, pairs=tuple(pairs))))
+    return found
 
 
 def _chosen(sample: Sample, rows: Sequence[Row], counts: Counter[str], wanted: int) -> Case:

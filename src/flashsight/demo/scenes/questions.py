@@ -116,14 +116,19 @@ def ask(rng: random.Random, key: str, language: Language, x: str = "", topic: Sk
     topic: what the picture is about, where it may be asked in more ways than validation does.
     """
     phrasings = PHRASINGS[key][language]
-    for more in (key, f"{key}@{topic}") if topic else ():
-        phrasings += MORE[more][language] if more in MORE else ()
+    if topic:
+        phrasings += further_phrasings(key, topic, language)
     text = _closed(rng, rng.choice(phrasings).replace("{x}", x), language)
     if rng.random() > DRESSED:
         return text
     if rng.random() < 0.5:
         return rng.choice(BEFORE[language]) + text
     return (text if text[-1] in "?？。." else text + ("，" if language == "zh" else ".")) + rng.choice(AFTER[language])
+
+
+def further_phrasings(key: str, topic: str, language: Language) -> tuple[str, ...]:
+    """What only training asks in place of a question's usual words, about a picture of this topic."""
+    return tuple(text for name in (key, f"{key}@{topic}") if name in MORE for text in MORE[name][language])
 
 
 def _closed(rng: random.Random, text: str, language: Language) -> str:
