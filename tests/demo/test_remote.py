@@ -49,7 +49,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return run
 
 
-@pytest.mark.parametrize("part", ["house=3", "chart", "chart=much"])
+@pytest.mark.parametrize("part", ["house=3", "chart", "chart=much", "chart=-1", "chart=nan"])
 def test_a_mix_that_cannot_be_drawn_is_refused_in_words(
     part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +57,13 @@ def test_a_mix_that_cannot_be_drawn_is_refused_in_words(
     with pytest.raises(SystemExit):
         remote.main([*train, "--mix", "icon=2", part])
     assert ("is no kind of picture" in capsys.readouterr().err) == (part == "house=3")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_encoder_that_nobody_has_cannot_be_kept(tmp_path: Path) -> None:
+    train = ["train", str(tmp_path / "run"), str(tmp_path), "--seconds", "1", "--keep-encoder"]
+    with pytest.raises(SystemExit, match="name a checkpoint with --weights"):
+        remote.main(train)
     assert not (tmp_path / "run").exists()
 
 

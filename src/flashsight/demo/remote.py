@@ -17,6 +17,7 @@ report, table, failures and model card. docs/nano.md tells when to do what.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ import torch
 
 from flashsight.core.config import ModelConfig
 from flashsight.demo.card import model_card
-from flashsight.demo.commands import NANO, Training, export_state, nano_packer, num_parameters, train_nano
+from flashsight.demo.commands import NANO, STATE, Training, export_state, nano_packer, num_parameters, train_nano
 from flashsight.demo.evaluate import table
 from flashsight.demo.evaluation import Evaluated, Evaluation, answerer_for
 from flashsight.demo.export import blend
@@ -121,9 +122,12 @@ def _share(text: str) -> tuple[str, float]:
     if name not in TAUGHT:
         raise argparse.ArgumentTypeError(f"{name!r} is no kind of picture; there are {', '.join(TAUGHT)}")
     try:
-        return name, float(weight)
+        share = float(weight)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} has no weight; write for example {name}=3") from None
+        share = 0.0
+    if not 0 < share < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} has no weight above 0; write for example {name}=3")
+    return name, share
 
 
 def _say(text: str) -> None:
@@ -132,6 +136,8 @@ def _say(text: str) -> None:
 
 
 def _train(chosen: argparse.Namespace) -> None:
+    if chosen.keep_encoder and chosen.weights is None and not (chosen.run / STATE).is_file():
+        sys.exit(f"there is no encoder to keep: {chosen.run} holds no state; name a checkpoint with --weights")
     chosen.run.mkdir(parents=True, exist_ok=True)
     if not chosen.here:
         _start(chosen)
