@@ -54,27 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="flashsight.demo.remote", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    train = commands.add_parser("train")
-    train.set_defaults(do=_train)
-    train.add_argument("run", type=Path)
-    train.add_argument("material", type=Path)
-    train.add_argument(
-        "--seconds", type=float, required=True, help="planned length of the whole run, over all its parts"
-    )
-    train.add_argument("--devices", type=int, help="default: every GPU there is")
-    train.add_argument("--workers", type=int, help="drawing processes of each device; default: the cores but two")
-    train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
-    train.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
-    train.add_argument("--warmup-steps", type=int, default=200, help="steps in which the rate rises")
-    train.add_argument("--decay-share", type=float, default=0.6, help="last share of the seconds: the rate falls")
-    train.add_argument("--weights", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
-    train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
-    train.add_argument("--keep-encoder", action="store_true", help="only what answers learns; a CPU suffices")
-    train.add_argument(
-        "--mix", nargs="+", type=_share, metavar="SCENE=WEIGHT", help="these pictures only, as often as they weigh"
-    )
-    train.add_argument("--log-steps", type=int, default=50)
-    train.add_argument("--here", action="store_true", help="train in this process instead of in sessions of their own")
+    _add_train(commands.add_parser("train"))
     rate = commands.add_parser("rate")
     rate.set_defaults(do=lambda chosen: _say(drawing_rates(Material(chosen.material), nano_packer(), chosen.count)))
     rate.add_argument("material", type=Path)
@@ -114,6 +94,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     evaluate.add_argument("--full", action="store_true", help="also the weights before they are rounded to int8")
     chosen = parser.parse_args(arguments)
     chosen.do(chosen)
+
+
+def _add_train(train: argparse.ArgumentParser) -> None:
+    train.set_defaults(do=_train)
+    train.add_argument("run", type=Path)
+    train.add_argument("material", type=Path)
+    train.add_argument(
+        "--seconds", type=float, required=True, help="planned length of the whole run, over all its parts"
+    )
+    train.add_argument("--devices", type=int, help="default: every GPU there is")
+    train.add_argument("--workers", type=int, help="drawing processes of each device; default: the cores but two")
+    train.add_argument("--patches", type=int, default=96 * 1024, help="patches of a batch of each device")
+    train.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
+    train.add_argument("--warmup-steps", type=int, default=200, help="steps in which the rate rises")
+    train.add_argument("--decay-share", type=float, default=0.6, help="last share of the seconds: the rate falls")
+    train.add_argument("--weights", type=Path, help="a checkpoint folder to go on from, when RUN holds no state")
+    train.add_argument("--seed", type=int, default=0, help="another seed draws other pictures")
+    train.add_argument("--keep-encoder", action="store_true", help="only what answers learns; a CPU suffices")
+    train.add_argument(
+        "--mix", nargs="+", type=_share, metavar="SCENE=WEIGHT", help="these pictures only, as often as they weigh"
+    )
+    train.add_argument("--log-steps", type=int, default=50)
+    train.add_argument("--here", action="store_true", help="train in this process instead of in sessions of their own")
 
 
 def _share(text: str) -> tuple[str, float]:
