@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from tests.support.caches import cache_of
 from tests.support.prompts import Prompt, pixel_path, some_picture
 
 from flashsight.core.types import Grid, ModelInput, Salt, TokenEvent, TokenSampling
@@ -131,15 +132,7 @@ def build_rig(
         PictureCache(picture_tokens * bytes_per_token, bytes_per_token=bytes_per_token),
         clock=time.monotonic,
     )
-    cache = KVCache.allocate(
-        num_layers=shape.num_layers,
-        num_blocks=num_blocks,
-        block_size=block_size,
-        num_kv_heads=shape.num_kv_heads,
-        head_size=shape.head_size,
-        dtype=model.dtype,
-        device=model.device,
-    )
+    cache = cache_of(model, num_blocks=num_blocks, block_size=block_size)
     takeover = _takeover(model, cache, limits) if is_fast else None
     runner = Runner(
         model=watched,

@@ -10,13 +10,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.caches import cache_of
 from tests.support.prompts import Prompt, hf_inputs, model_input, pixel_path, some_picture
 
 from flashsight.core.types import Salt, TokenSampling
 from flashsight.engine.plan import Chunk
 from flashsight.engine.runner import Runner
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
-from flashsight.models.attention.layout import KVCache
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
 
@@ -25,16 +25,7 @@ BLOCK_SIZE, NUM_BLOCKS = 4, 40
 
 
 def runner_of(model: Glm4v, step_tokens: int = 64) -> Runner:
-    shape = model.shape
-    cache = KVCache.allocate(
-        num_layers=shape.num_layers,
-        num_blocks=NUM_BLOCKS,
-        block_size=BLOCK_SIZE,
-        num_kv_heads=shape.num_kv_heads,
-        head_size=shape.head_size,
-        dtype=model.dtype,
-        device=model.device,
-    )
+    cache = cache_of(model, num_blocks=NUM_BLOCKS, block_size=BLOCK_SIZE)
     return Runner(model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=step_tokens)
 
 

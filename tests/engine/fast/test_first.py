@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from tests.engine.fast.tape import Tape, recorder_of
+from tests.support.caches import cache_of
 from tests.support.prompts import Prompt, model_input, pixel_path
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -23,7 +24,7 @@ from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
 from flashsight.engine.takeover import Takeover
-from flashsight.models.attention.layout import KVCache, StepForm
+from flashsight.models.attention.layout import StepForm
 from flashsight.models.attention.sdpa import SdpaBackend, SdpaDecodes
 from flashsight.models.glm4v.config import read_config
 from flashsight.models.glm4v.model import Glm4v
@@ -45,21 +46,12 @@ def warm(model: Glm4v) -> Callable[[Recorder | None], tuple[Runner, Takeover]]:
     """Makes a runner as it is when the first question comes."""
 
     def made(recorder: Recorder | None) -> tuple[Runner, Takeover]:
-        shape = model.shape
-        cache = KVCache.allocate(
-            num_layers=shape.num_layers,
-            num_blocks=NUM_BLOCKS,
-            block_size=BLOCK_SIZE,
-            num_kv_heads=shape.num_kv_heads,
-            head_size=shape.head_size,
-            dtype=model.dtype,
-            device=model.device,
-        )
+        cache = cache_of(model, num_blocks=NUM_BLOCKS, block_size=BLOCK_SIZE)
         takeover = Takeover(model, cache, recorder, max_sequences=3, step_tokens=16)
         runner = Runner(
             model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=16, takeover=takeover
         )
-        runner.warm_up(Sampler(vocab_size=shape.vocab_size, max_sequences=3, device=model.device))
+        runner.warm_up(Sampler(vocab_size=model.shape.vocab_size, max_sequences=3, device=model.device))
         return runner, takeover
 
     return made
@@ -163,16 +155,7 @@ def test_what_is_recorded_copies_nothing_from_the_host_and_asks_the_device_nothi
     """On a device without numbers, which refuses to be read: CUDA graphs allow neither."""
     shape_only = torch.device("meta")
     model = Glm4v(read_config(tiny_checkpoint)).to(shape_only).eval()
-    shape = model.shape
-    cache = KVCache.allocate(
-        num_layers=shape.num_layers,
-        num_blocks=8,
-        block_size=BLOCK_SIZE,
-        num_kv_heads=shape.num_kv_heads,
-        head_size=shape.head_size,
-        dtype=model.dtype,
-        device=shape_only,
-    )
+    cache = cache_of(model, num_blocks=8, block_size=BLOCK_SIZE)
     recorder = Watched()
     graphs = StepGraphs(model, SdpaDecodes(cache), recorder, (StepForm(1, 1),), num_blocks=8)
     graphs.record_next()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from tests.engine.fast.tape import recorder_of
+from tests.support.caches import cache_of
 from tests.support.prompts import Prompt, model_input, pixel_path, some_picture
 from torch import Tensor
 
@@ -20,7 +21,7 @@ from flashsight.engine.plan import Chunk
 from flashsight.engine.runner import Runner
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
 from flashsight.engine.takeover import Takeover
-from flashsight.models.attention.layout import KVCache, Span, StepLayout
+from flashsight.models.attention.layout import Span, StepLayout
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
@@ -49,16 +50,7 @@ def model(tiny_checkpoint: Path) -> Glm4v:
 
 
 def runner_of(model: Glm4v, recorder: Recorder | None, *, is_fast: bool = True) -> tuple[Runner, Takeover]:
-    shape = model.shape
-    cache = KVCache.allocate(
-        num_layers=shape.num_layers,
-        num_blocks=NUM_BLOCKS,
-        block_size=BLOCK_SIZE,
-        num_kv_heads=shape.num_kv_heads,
-        head_size=shape.head_size,
-        dtype=model.dtype,
-        device=model.device,
-    )
+    cache = cache_of(model, num_blocks=NUM_BLOCKS, block_size=BLOCK_SIZE)
     takeover = Takeover(model, cache, recorder, max_sequences=3, step_tokens=16)
     runner = Runner(
         model=model,

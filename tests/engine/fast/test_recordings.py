@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from tests.engine.fast.tape import Tape, recorder_of
+from tests.support.caches import cache_of
 from tests.support.prompts import Picture, pixel_path, some_picture
 from torch import Tensor
 
@@ -22,7 +23,7 @@ from flashsight.engine.graphs import CHUNK_ROWS, MOST_PADDING, QUICK_ROWS, CudaR
 from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.engine.runner import Runner
 from flashsight.engine.takeover import Takeover
-from flashsight.models.attention.layout import KVCache, Span, StepForm, StepLayout
+from flashsight.models.attention.layout import Span, StepForm, StepLayout
 from flashsight.models.attention.paged import PagedBackend
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
@@ -47,19 +48,6 @@ def one_common_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picturegraphs, "COMMON_GRIDS", (COMMON,))
 
 
-def cache_of(model: Glm4v) -> KVCache:
-    shape = model.shape
-    return KVCache.allocate(
-        num_layers=shape.num_layers,
-        num_blocks=8,
-        block_size=16,
-        num_kv_heads=shape.num_kv_heads,
-        head_size=shape.head_size,
-        dtype=model.dtype,
-        device=model.device,
-    )
-
-
 def shown(pixels: Picture) -> PictureInput:
     height, width = pixels.shape[:2]
     grid = Grid(t=1, h=height // 14, w=width // 14)
@@ -74,7 +62,7 @@ def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_t
 ) -> None:
     monkeypatch.setattr(takeover_module, "TRIALS", (((0, 3),),))
     monkeypatch.setattr(takeover_module, "TRIAL_GRIDS", (Grid(t=1, h=2, w=2),))
-    cache = cache_of(model)
+    cache = cache_of(model, num_blocks=8, block_size=16)
     plain = Runner(model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8)
     takeover = Takeover(
         model, cache, recorder_of(model), max_sequences=1, step_tokens=8, most_patches=48, pictures=KernelPictures()
@@ -131,7 +119,7 @@ def test_decodes_are_recorded_before_chunks_and_large_chunks_before_small_ones(
     model: Glm4v, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graphs_module, "CHUNK_ROWS", (2, 4))
-    backend = PagedBackend(model.shape.num_heads, cache_of(model))
+    backend = PagedBackend(model.shape.num_heads, cache_of(model, num_blocks=8, block_size=16))
     usual = usual_forms(max_sequences=2, step_tokens=8, tile_tokens=backend.tile_tokens)
     graphs = StepGraphs(model, backend, Tape(), usual, num_blocks=8)
     forms = []
@@ -238,7 +226,14 @@ def test_what_cannot_be_recorded_stops_only_its_like_and_steps_are_tried_once_mo
     monkeypatch.setattr(graphs_module, "CHUNK_ROWS", (2,))
     recorder = Broken()
     limits = {"max_sequences": 1, "step_tokens": 8, "most_patches": 48}
-    takeover = Takeover(model, cache_of(model), recorder, **limits, pictures=KernelPictures(), overlaps=True)
+    takeover = Takeover(
+        model,
+        cache_of(model, num_blocks=8, block_size=16),
+        recorder,
+        **limits,
+        pictures=KernelPictures(),
+        overlaps=True,
+    )
     monkeypatch.setattr(takeover, "_worst_difference", lambda: 0.0)
     monkeypatch.setattr(takeover, "_picture_difference", lambda pictures: 0.0)
     takeover._try_out(lambda: None)
@@ -259,7 +254,9 @@ def test_what_cannot_be_recorded_stops_only_its_like_and_steps_are_tried_once_mo
 def test_overlapping_kernels_that_compute_something_else_run_one_after_the_other(
     model: Glm4v, monkeypatch: pytest.MonkeyPatch, differences: list[float], overlaps: bool
 ) -> None:
-    takeover = Takeover(model, cache_of(model), None, max_sequences=1, step_tokens=8, overlaps=True)
+    takeover = Takeover(
+        model, cache_of(model, num_blocks=8, block_size=16), None, max_sequences=1, step_tokens=8, overlaps=True
+    )
     monkeypatch.setattr(takeover, "_worst_difference", lambda: differences.pop(0))
     takeover._try_out(lambda: None)
     takeover.go_on()
@@ -282,7 +279,7 @@ def forms_found(graphs: StepGraphs, sizes: range) -> list[int | None]:
 
 
 def test_every_chunk_has_a_form_and_none_is_padded_for_longer_than_its_kernels_would_take(model: Glm4v) -> None:
-    cache = cache_of(model)
+    cache = cache_of(model, num_blocks=8, block_size=16)
     backend = PagedBackend(model.shape.num_heads, cache)
     usual = usual_forms(max_sequences=2, step_tokens=2048, tile_tokens=backend.tile_tokens)
     graphs = StepGraphs(model, backend, Blank(), usual, num_blocks=600)

@@ -210,7 +210,7 @@ class SdpaDecode:
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:
         """Return o_THD."""
         if layer == 0:
-            # Not `where`: of a number it makes a tensor on the host, whose copy cannot be recorded.
+            # Filled with a number, not chosen between tensors: nothing may be copied from the host while recording.
             self._mask.zero_().masked_fill_(self._places >= self._length, -torch.inf)
         return self._step(layer, q_THD, k_TGD, v_TGD)
 
