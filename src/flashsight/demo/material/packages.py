@@ -9,6 +9,16 @@ from pathlib import Path
 
 from flashsight.core.errors import ConfigError
 
+_FAMILIES = (
+    "archivo@0.4.2", "arimo@0.4.3", "barlow@0.4.1", "bitter@0.4.2", "dm-sans@0.4.2", "exo-2@0.4.2", "figtree@0.4.1",
+    "fira-sans@0.4.1", "hind@0.4.1", "ibm-plex-mono@0.4.1", "ibm-plex-sans@0.4.1", "karla@0.4.2", "lexend@0.4.1",
+    "libre-baskerville@0.4.3", "libre-franklin@0.4.2", "lora@0.4.2", "manrope@0.4.2", "merriweather@0.4.2",
+    "montserrat@0.4.2", "mulish@0.4.2", "nunito@0.4.2", "oswald@0.4.2", "outfit@0.4.3", "playfair-display@0.4.2",
+    "plus-jakarta-sans@0.4.2", "poppins@0.4.1", "pt-sans@0.4.1", "pt-serif@0.4.1", "raleway@0.4.2",
+    "roboto-condensed@0.4.2", "roboto-slab@0.4.2", "rubik@0.4.2", "source-code-pro@0.4.1", "source-sans-3@0.4.1",
+    "source-serif-4@0.4.1", "tinos@0.4.2", "ubuntu@0.4.1", "work-sans@0.4.2", "zcool-kuaile@0.4.2",
+    "zcool-qingke-huangyou@0.4.1", "zcool-xiaowei@0.4.1",
+)  # fmt: skip
 NPM: tuple[str, ...] = (
     "openmoji@17.0.0",
     "@iconify-json/fluent-emoji-flat@1.2.6",
@@ -34,9 +44,12 @@ NPM: tuple[str, ...] = (
     "antd@4.24.16",
     "vant@4.10.2",
     "bulma@1.0.4",
+    "uikit@3.25.29",
+    "layui@2.13.6",
+    "@arco-design/web-vue@2.59.0",
+    "@picocss/pico@2.1.1",
     "weui@2.6.26",
-    "@expo-google-fonts/zcool-kuaile@0.4.2",
-    "@expo-google-fonts/zcool-qingke-huangyou@0.4.1",
+    *(f"@expo-google-fonts/{family}" for family in _FAMILIES),
 )
 DEBIAN: tuple[str, ...] = (
     "fonts-noto-cjk",

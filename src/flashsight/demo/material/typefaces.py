@@ -21,6 +21,7 @@ FONTS: tuple[tuple[str, int, str, str], ...] = (
     ("SmileySans-Oblique.ttf", 0, "zh", "train"),
     ("ZCOOLKuaiLe_400Regular.ttf", 0, "zh", "train"),
     ("ZCOOLQingKeHuangYou_400Regular.ttf", 0, "zh", "train"),
+    ("ZCOOLXiaoWei_400Regular.ttf", 0, "zh", "train"),
     ("wqy-zenhei.ttc", 0, "zh", "valid"),
     ("LXGWWenKai-Regular.ttf", 0, "zh", "valid"),
     *((f"{name}.ttf", 0, "latin", "train") for name in (
@@ -35,11 +36,30 @@ FONTS: tuple[tuple[str, int, str, str], ...] = (
         "Inter-Regular", "Inter-Medium", "Inter-Bold", "Cantarell-Bold", "NimbusSansNarrow-Bold", "NimbusRoman-Bold",
         "C059-Bold", "URWGothic-Demi", "URWBookman-Demi", "EBGaramond12-Regular",
     )),
+    *((f"{name}_400Regular.ttf", 0, "latin", "train") for name in (
+        "Archivo", "Arimo", "Barlow", "Bitter", "DMSans", "Exo2", "Figtree", "FiraSans", "Hind", "IBMPlexMono",
+        "IBMPlexSans", "Karla", "Lexend", "LibreBaskerville", "LibreFranklin", "Lora", "Manrope", "Merriweather",
+        "Montserrat", "Mulish", "Nunito", "Oswald", "Outfit", "PTSans", "PTSerif", "PlayfairDisplay",
+        "PlusJakartaSans", "Poppins", "Raleway", "RobotoCondensed", "RobotoSlab", "Rubik", "SourceCodePro",
+        "SourceSans3", "SourceSerif4", "Tinos", "Ubuntu", "WorkSans",
+    )),
+    *((f"{name}.ttf", 0, "latin", "train") for name in (
+        "Barlow_600SemiBold", "DMSans_600SemiBold", "Figtree_700Bold", "FiraSans_600SemiBold",
+        "IBMPlexSans_600SemiBold", "Lora_700Bold", "Manrope_700Bold", "Merriweather_700Bold",
+        "Montserrat_600SemiBold", "Nunito_700Bold", "PTSans_700Bold", "PlayfairDisplay_700Bold",
+        "Poppins_600SemiBold", "RobotoSlab_700Bold", "Rubik_600SemiBold",
+        "SourceSans3_600SemiBold", "SourceSerif4_700Bold", "WorkSans_600SemiBold",
+    )),
     *((f"{name}.ttf", 0, "latin", "valid") for name in ("OpenSans-Regular", "OpenSans-Bold", "Vollkorn-Bold")),
     *((f"{name}.otf", 0, "latin", "valid") for name in ("Cantarell-Regular", "P052-Bold")),
 )  # fmt: skip
 
-SHARES = {"SmileySans-Oblique": 0.5, "ZCOOLKuaiLe_400Regular": 0.4, "ZCOOLQingKeHuangYou_400Regular": 0.4}
+SHARES = {
+    "SmileySans-Oblique": 0.5,
+    "ZCOOLKuaiLe_400Regular": 0.4,
+    "ZCOOLQingKeHuangYou_400Regular": 0.4,
+    "ZCOOLXiaoWei_400Regular": 0.5,
+}
 """How often fonts for headlines are taken beside the others, which count 1."""
 
 LATIN = "".join(map(chr, range(32, 127))) + "¥€£°×±·•–—‘’“”…"

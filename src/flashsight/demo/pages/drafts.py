@@ -104,7 +104,8 @@ def _theme(rng: random.Random, kit: Kit) -> tuple[Rgb, int, Rgb, str]:
 def a_draft(rng: random.Random, material: Material, lot: Lot) -> Draft:
     """A page of the lot. Strings are the split's; pages of unseen kits are set in unseen fonts half of the time."""
     split: Split = "train" if lot == "train" else "valid"
-    kit = rng.choice([kit for kit in KITS.values() if kit.split == ("valid" if lot == "unseen kit" else "train")])
+    kits = [kit for kit in KITS.values() if kit.split == ("valid" if lot == "unseen kit" else "train")]
+    kit = rng.choice([kit for kit in kits if lot == "train" or not kit.is_further])
     layout_split: Split = "valid" if lot == "unseen layout" else "train"
     layout = rng.choice([name for name, (split_, _) in LAYOUTS.items() if split_ == layout_split])
     screen = a_screen(rng, material, split)

@@ -41,6 +41,8 @@ class Kit:
     card: str
     accent: int
     recolour: str = ""
+    is_further: bool = False
+    """Pages of validation in other layouts keep to the other kits of training, so that their row stays comparable."""
 
 
 _BOX = '<label class="s-label" data-t="{t}">{x}</label>'
@@ -212,6 +214,120 @@ OWN = Kit(
     accent=NO_ACCENT,
 )
 
+UIKIT = Kit(
+    name="uikit",
+    split="train",
+    is_further=True,
+    sheets=("uikit/package/dist/css/uikit.min.css",),
+    dark='class="uk-light"',
+    button='<button type="button" class="uk-button {c}" {d} style="text-transform:none" data-t="{t}">{x}</button>',
+    primary=("uk-button-primary", "uk-button-primary uk-button-large", "uk-button-danger", "uk-button-secondary"),
+    plain=("uk-button-default", "uk-button-default uk-button-large", "uk-button-text", "uk-button-link"),
+    field='<div class="s-field">{label}<div class="uk-input s-in" {v}</div></div>',
+    error=(
+        '<div class="uk-alert uk-alert-danger" style="padding:10px 14px;margin:0 0 10px" data-t="{t}">{x}</div>',
+        '<div class="uk-text-danger" style="margin-bottom:10px" data-t="{t}">{x}</div>',
+        '<div class="uk-text-danger uk-text-bold" style="margin-bottom:10px;border-left:3px solid;padding-left:10px" data-t="{t}">{x}</div>',
+    ),
+    toast='<div class="uk-notification-message uk-notification-message-danger s-toast" style="padding:12px 16px;background:#f8f8f8" data-t="{t}">{x}</div>',
+    switch=_OWN_SWITCH,
+    panel='<div class="uk-modal-dialog s-panel" style="background:var(--ground);opacity:1;transform:none"><div class="uk-modal-header" style="padding:12px 20px;background:none">{head}</div><div class="uk-modal-body" style="padding:16px 20px">{body}</div><div class="uk-modal-footer" style="padding:12px 20px;background:none">{foot}</div></div>',
+    card='<div class="uk-card uk-card-default uk-card-body" style="padding:18px;background:var(--ground)">{head}{body}</div>',
+    accent=5,
+    recolour=".uk-button-primary{{background-color:{a}!important}}",
+)
+
+LAYUI = Kit(
+    name="layui",
+    split="train",
+    is_further=True,
+    sheets=("layui/package/dist/css/layui.css",),
+    button='<button type="button" class="layui-btn {c}" {d} data-t="{t}">{x}</button>',
+    primary=("", "layui-btn-lg", "layui-btn-normal", "layui-btn-danger", "layui-btn-radius", "layui-bg-blue"),
+    plain=(
+        "layui-btn-primary",
+        "layui-btn-primary layui-btn-radius",
+        "layui-btn-primary layui-border-blue",
+        "layui-btn-primary layui-btn-lg",
+    ),
+    disabled="layui-btn-disabled",
+    field='<div class="s-field">{label}<div class="layui-input s-in" style="line-height:36px;background:var(--sunk);color:var(--ink);padding-right:10px" {v}</div></div>',
+    error=(
+        '<blockquote class="layui-elem-quote" style="padding:10px;margin:0 0 10px;border-left-color:#ff5722;background:var(--grey);color:#ff5722" data-t="{t}">{x}</blockquote>',
+        '<div class="layui-font-red" style="margin-bottom:10px;font-size:15px" data-t="{t}">{x}</div>',
+        '<div class="layui-bg-red" style="margin-bottom:10px;padding:8px 12px;border-radius:2px" data-t="{t}">{x}</div>',
+    ),
+    toast='<div class="s-toast" style="background:rgba(0,0,0,.78);color:#fff;border-radius:2px;padding:12px 22px" data-t="{t}">{x}</div>',
+    switch=(
+        '<div class="layui-form-switch" style="margin:0;background:var(--off)"><i></i></div>',
+        '<div class="layui-form-switch layui-form-onswitch" style="margin:0"><i></i></div>',
+    ),
+    panel='<div class="layui-panel s-panel" style="background:var(--ground);color:var(--ink)"><div style="padding:10px 16px;border-bottom:1px solid var(--line)">{head}</div><div style="padding:16px">{body}</div><div style="padding:0 16px 14px">{foot}</div></div>',
+    card='<div class="layui-card" style="background:var(--ground);color:var(--ink);border:1px solid var(--line)"><div class="layui-card-header" style="height:auto">{head}</div><div class="layui-card-body">{body}</div></div>',
+    accent=NO_ACCENT,
+)
+
+ARCO = Kit(
+    name="arco",
+    split="train",
+    is_further=True,
+    sheets=("web-vue/package/dist/arco.min.css",),
+    dark='arco-theme="dark"',
+    button='<button type="button" class="arco-btn arco-btn-size-medium arco-btn-status-normal {c}" {d} data-t="{t}">{x}</button>',
+    primary=(
+        "arco-btn-primary arco-btn-shape-square",
+        "arco-btn-primary arco-btn-shape-round",
+        "arco-btn-primary arco-btn-shape-square arco-btn-size-large",
+    ),
+    plain=(
+        "arco-btn-secondary arco-btn-shape-square",
+        "arco-btn-outline arco-btn-shape-square",
+        "arco-btn-text arco-btn-shape-square",
+        "arco-btn-dashed arco-btn-shape-round",
+        "arco-btn-secondary arco-btn-shape-round arco-btn-size-large",
+    ),
+    disabled="arco-btn-disabled",
+    field='<div class="s-field">{label}<div class="arco-input-wrapper arco-input-size-large"><div class="arco-input s-in" {v}</div></div></div>',
+    error=(
+        '<div class="arco-alert arco-alert-error" style="margin-bottom:10px"><div class="arco-alert-body"><div class="arco-alert-content" data-t="{t}">{x}</div></div></div>',
+        '<div class="arco-form-item-message" style="margin-bottom:10px;font-size:14px" data-t="{t}">{x}</div>',
+    ),
+    toast='<div class="arco-message arco-message-error s-toast"><span class="arco-message-content" data-t="{t}">{x}</span></div>',
+    switch=(
+        '<button type="button" class="arco-switch arco-switch-type-circle"><span class="arco-switch-handle"></span></button>',
+        '<button type="button" class="arco-switch arco-switch-type-circle arco-switch-checked"><span class="arco-switch-handle"></span></button>',
+    ),
+    panel='<div class="arco-modal s-panel"><div class="arco-modal-header" style="height:auto;padding:12px 20px">{head}</div><div class="arco-modal-body">{body}</div><div class="arco-modal-footer" style="text-align:left">{foot}</div></div>',
+    card='<div class="arco-card arco-card-bordered"><div class="arco-card-header" style="height:auto;padding:12px 16px">{head}</div><div class="arco-card-body">{body}</div></div>',
+    accent=5,
+    recolour=".arco-btn-primary:not(.arco-btn-disabled),.arco-switch-checked{{background-color:{a}!important}}.arco-btn-outline,.arco-btn-text{{color:{a}!important}}",
+)
+
+PICO = Kit(
+    name="pico",
+    split="train",
+    is_further=True,
+    sheets=("pico/package/css/pico.min.css",),
+    dark='data-theme="dark"',
+    button='<button type="button" class="{c}" {d} data-t="{t}">{x}</button>',
+    primary=("", "contrast"),
+    plain=("secondary outline", "outline", "secondary"),
+    field='<div class="s-field">{label}<div class="s-in" style="border:1px solid var(--line);border-radius:4px;padding:8px 12px" {v}</div></div>',
+    error=(
+        '<small style="color:#c62828;display:block;margin-bottom:10px;font-size:15px" data-t="{t}">{x}</small>',
+        '<article style="background:#fde7e7;color:#a01b1b;padding:10px 14px;margin:0 0 10px" data-t="{t}">{x}</article>',
+    ),
+    toast='<article class="s-toast" style="background:#fde7e7;color:#a01b1b;padding:10px 16px;margin:0" data-t="{t}">{x}</article>',
+    switch=(
+        '<input type="checkbox" role="switch" style="margin:0">',
+        '<input type="checkbox" role="switch" style="margin:0" checked>',
+    ),
+    panel='<article class="s-panel" style="background:var(--ground)"><header style="background:none">{head}</header>{body}<footer style="background:none">{foot}</footer></article>',
+    card='<article style="background:var(--ground);margin:0 0 12px">{head}{body}</article>',
+    accent=5,
+    recolour="button:not(.secondary):not(.outline):not(.contrast){{background-color:{a}!important;border-color:{a}!important}}",
+)
+
 WEUI = Kit(
     name="weui",
     split="valid",
@@ -233,5 +349,6 @@ WEUI = Kit(
     accent=3,
 )
 
-KITS: Mapping[str, Kit] = MappingProxyType({kit.name: kit for kit in (ELEMENT, BOOTSTRAP, ANT, VANT, BULMA, OWN, WEUI)})
+_ALL = (ELEMENT, BOOTSTRAP, ANT, VANT, BULMA, OWN, UIKIT, LAYUI, ARCO, PICO, WEUI)
+KITS: Mapping[str, Kit] = MappingProxyType({kit.name: kit for kit in _ALL})
 """Every kit by its name; `weui` is for validation only."""
