@@ -43,9 +43,9 @@ MATRICES = {
 }
 FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (4, 1024, 4, 5), (8, 1024, 8, 3), (2, 2048, 4, 1), (4, 2048, 8, 3))
 """Outputs, inputs, warps and stages of a program of the product of one row."""
-FEW_FORMS = ((16, 256, 1, 3), (16, 256, 1, 6), (16, 256, 2, 6), (64, 128, 4, 4), (64, 128, 4, 6), (32, 256, 4, 4))
+FEW_FORMS = ((16, 256, 1, 3), (16, 256, 1, 6), (32, 256, 2, 4), (32, 256, 4, 4), (32, 128, 2, 8), (64, 128, 4, 6))
 """The same of the product of a few rows."""
-TRIED = ("OUTPUTS", "INPUTS", "WARPS", "STAGES", "GATED_STAGES", "FORM", "GATED_FORM")
+ONE_ROW, FEW_ROWS = ("NARROW", "DEEP", "WIDE", "GATED"), ("FEW_NARROW", "FEW_DEEP", "FEW_GATED")
 """What `products` changes of the kernels for a while."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
@@ -100,7 +100,7 @@ def products() -> None:
             x = some(num_rows, inputs)
             ms = in_turn(lambda: F.linear(x, weight()), times)
             line(f"{name} torch, {num_rows} rows", ms, num_bytes=num_bytes)
-        kept = {form: getattr(product, form) for form in TRIED}
+        kept = {form: getattr(product, form) for form in ONE_ROW + FEW_ROWS}
         for overlap in (False, True):
             ours(name, inputs, weight, times, num_bytes, overlap)
         for form, value in kept.items():
@@ -115,16 +115,20 @@ def products() -> None:
 def ours(name: str, inputs: int, weight: Callable[[], Tensor], times: int, num_bytes: float, overlap: bool) -> None:
     """Every form of both products of one matrix; gate_up with SwiGLU in it."""
     is_gated, how = name == "gate_up", "overlapping" if overlap else "in turn"
-    one, few = some(1, inputs), some(8, inputs)
+    one, few = some(1, inputs), some(product.ROWS_AT_ONCE, inputs)
     for form in FORMS:
-        product.OUTPUTS, product.INPUTS, product.WARPS, stages = form
-        product.STAGES = product.GATED_STAGES = stages
+        _take(ONE_ROW, (max(1, form[0] // 2), *form[1:]) if is_gated else form)
         ms = in_turn(lambda: _one(one, weight(), is_gated, overlap), times)
         line(f"{name} ours, 1 row {form} {how}", ms, num_bytes=num_bytes)
-    for product.FORM in FEW_FORMS if name != "head" else ():
-        product.GATED_FORM = product.FORM
+    for form in FEW_FORMS if name != "head" else ():
+        _take(FEW_ROWS, form)
         ms = in_turn(lambda: _few(few, weight(), is_gated, overlap), times)
-        line(f"{name} ours, 8 rows {product.FORM} {how}", ms, num_bytes=num_bytes)
+        line(f"{name} ours, {len(few)} rows {form} {how}", ms, num_bytes=num_bytes)
+
+
+def _take(names: tuple[str, ...], form: tuple[int, ...]) -> None:
+    for name in names:
+        setattr(product, name, form)
 
 
 def _one(x: Tensor, weight: Tensor, is_gated: bool, overlap: bool) -> Tensor:

@@ -16,12 +16,12 @@ from flashsight.models.kernels import paged, product, rotary, rows
 
 HEADS = {"H": 32, "G": 2, "D": 128, "BD": 128}
 FLOATS = {"cos", "sin", "parts", "tops"}
-INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "tile_sequences", "tile_firsts"}
+INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "ended", "slots"}
+INTS |= {"tile_sequences", "tile_firsts"}
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
+JOINED = {"JOINS": paged.JOINED_HEADS > 0, "HEADS": paged.JOINED_HEADS}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
-ONE = {"BO": product.OUTPUTS, "BC": product.INPUTS, "STAGES": product.STAGES}
-ONE_GATED = {**ONE, "BO": product.OUTPUTS // 2, "STAGES": product.GATED_STAGES}
 MATRICES = [
     {"OUT": 4608, "IN": 4096, "HAS_BIAS": True, "IS_GATED": False},
     {"OUT": 4096, "IN": 13696, "HAS_BIAS": False, "IS_GATED": False},
@@ -29,11 +29,18 @@ MATRICES = [
     {"OUT": 13696, "IN": 4096, "HAS_BIAS": False, "IS_GATED": True},
 ]
 
+ONE = (product.NARROW, product.DEEP, product.WIDE, product.GATED)
+FEW = (
+    (MATRICES[0], product.FEW_NARROW),
+    (MATRICES[1], product.FEW_DEEP),
+    (MATRICES[3], product.FEW_GATED),
+)
 
-def few(is_gated: bool) -> tuple[dict[str, int], int]:
-    """The form of a product of a few rows and its warps."""
-    outputs, inputs, num_warps, stages = product.GATED_FORM if is_gated else product.FORM
-    return {"BO": outputs, "BC": inputs, "STAGES": stages, "BR": product.ROWS_AT_ONCE}, num_warps
+
+def product_of(fixed: dict[str, Any], form: product.Form, **more: int) -> tuple[dict[str, Any], int]:
+    """What a product of a form fixes, and its warps."""
+    outputs, inputs, num_warps, stages = form
+    return {**fixed, **more, "BO": outputs, "BC": inputs, "STAGES": stages}, num_warps
 
 
 SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}
@@ -42,8 +49,15 @@ OVERLAPPING = 90
 """The first chip on which a kernel may start before the one before has ended."""
 
 KERNELS: list[tuple[Any, dict[str, Any], int]] = [
-    *((paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32}, 4) for n in (4, 16)),
-    (paged._attend_decodes, {**SMALL, "SPLITS": 16, "S": 4, "R": paged.padded(3), "KEYS": 32}, 4),
+    *(
+        (paged._attend_decodes, {**HEADS, **JOINED, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32, "ARE_WRITTEN": is_}, 4)
+        for n, is_ in ((4, False), (4, True), (16, False))
+    ),
+    (
+        paged._attend_decodes,
+        {**SMALL, **JOINED, "SPLITS": 16, "S": 4, "R": paged.padded(3), "KEYS": 32, "ARE_WRITTEN": False},
+        4,
+    ),
     *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16)),
     (paged._attend_chunks, {**HEADS, **TILE, "S": 16, "R": 16}, 8),
     (paged._attend_chunks, {**SMALL, "TOKENS": 32, "KEYS": paged.CHUNK_KEYS, "S": 4, "R": 4}, 8),
@@ -53,8 +67,8 @@ KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     (rows._add_norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
     (rows._add_plain_norm, {"SIZE": 1536, "BLOCK": 2048}, 8),
     (rows._silu_mul, {"SIZE": 13696, "BLOCK": 1024}, 4),
-    *((product._product, {**fixed, **(ONE_GATED if fixed["IS_GATED"] else ONE)}, product.WARPS) for fixed in MATRICES),
-    *((product._rows_product, {**fixed, **few(fixed["IS_GATED"])[0]}, few(fixed["IS_GATED"])[1]) for fixed in MATRICES),
+    *((product._product, *product_of(fixed, form)) for fixed, form in zip(MATRICES, ONE, strict=True)),
+    *((product._rows_product, *product_of(fixed, form, BR=product.ROWS_AT_ONCE)) for fixed, form in FEW),
 ]
 
 

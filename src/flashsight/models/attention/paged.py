@@ -75,7 +75,10 @@ class PagedStep:
         self.overlaps = overlaps and form.num_rows <= ROWS_AT_ONCE
         self._cache, self._tile_tokens = cache, tile_tokens
         self._staging = staging
-        lengths = [form.num_rows, *([form.num_sequences] * 4), form.num_tiles, form.num_tiles, num_blocks]
+        # Tiles of so few queries are few programs with long ways through the context; each row alone is split over it.
+        self._is_by_rows = form.num_tiles == 0 or form.num_rows <= ROWS_AT_ONCE
+        num = form.num_rows if self._is_by_rows else form.num_sequences
+        lengths = [form.num_rows, num, num, num, num, form.num_tiles, form.num_tiles, num_blocks]
         starts = [0, *accumulate(-(-length // ALIGNED) * ALIGNED for length in lengths)]
         self._places = [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
         self._num_blocks = num_blocks
@@ -83,7 +86,8 @@ class PagedStep:
         self._slots, past, table, row, new, tile_sequences, tile_firsts, blocks = (
             self._numbers[place] for place in self._places
         )
-        self._tables = Tables(past, table, row, new, blocks)
+        ended = torch.zeros(form.num_rows * cache.k.shape[3], dtype=torch.int32, device=cache.k.device)
+        self._tables = Tables(past, table, row, new, blocks, ended)
         self._tiles = (tile_sequences, tile_firsts)
 
     def fits(self, layout: StepLayout) -> bool:
@@ -100,13 +104,15 @@ class PagedStep:
         slots[:] = tile_sequences[:] = NOWHERE
         past[:] = table[:] = row[:] = new[:] = tile_firsts[:] = 0
         num = len(spans)
-        past[:num] = [span.num_past for span in spans]
-        table[:num] = [0, *accumulate(counts)][:num]
-        row[:num] = [span.row for span in spans]
-        new[:num] = [span.num_new for span in spans]
-        for span in spans:
-            slots[span.row : span.row + span.num_new] = _slots(span, cache.block_size)
-        if self.form.num_tiles:
+        starts = [0, *accumulate(counts)][:num]
+        for span, start in zip(spans, starts, strict=True):
+            rows = slice(span.row, span.row + span.num_new)
+            slots[rows] = _slots(span, cache.block_size)
+            if self._is_by_rows:
+                past[rows], table[rows] = range(span.num_past, span.num_past + span.num_new), start
+        if not self._is_by_rows:
+            past[:num], table[:num] = [span.num_past for span in spans], starts
+            row[:num], new[:num] = [span.row for span in spans], [span.num_new for span in spans]
             self._write_tiles(spans, tile_sequences, tile_firsts)
         at = self._places[-1].start
         for span, count in zip(spans, counts, strict=True):
@@ -122,6 +128,8 @@ class PagedStep:
             return attend_decodes(qkv_THD, rope, self._slots, k_BSGD, v_BSGD, tables, overlap=overlap)
         k_SGD, v_SGD = k_BSGD.flatten(0, 1), v_BSGD.flatten(0, 1)
         q_THD = rotate_and_write(qkv_THD, rope, self._slots, k_SGD, v_SGD, overlap=overlap)
+        if self._is_by_rows:
+            return attend_decodes(qkv_THD, rope, self._slots, k_BSGD, v_BSGD, tables, are_written=True, overlap=overlap)
         return attend_chunks(q_THD, k_BSGD, v_BSGD, tables, self._tiles, overlap=overlap)
 
     def __call__(self, layer: int, q_THD: Tensor, k_TGD: Tensor, v_TGD: Tensor) -> Tensor:

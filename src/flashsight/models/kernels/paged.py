@@ -17,6 +17,8 @@ from flashsight.models.kernels.overlap import begin, let_next_start, wait_for_la
 
 LOG2_E = 1.4426950408889634
 DECODE_KEYS = 32
+DECODE_WARPS = 4
+JOINED_HEADS = 4
 CHUNK_KEYS = 64
 CHUNK_ROWS = 128
 
@@ -31,6 +33,7 @@ class Tables:
     row: Tensor
     new: Tensor
     blocks: Tensor
+    ended: Tensor
 
 
 def padded(size: int) -> int:
@@ -51,11 +54,13 @@ def attend_decodes(
     cache_v: Tensor,
     tables: Tables,
     *,
+    are_written: bool = False,
     overlap: bool = False,
 ) -> Tensor:
     """Return o_NHD of one query a sequence over [0, past] of the paged keys and values [B, S, G, D].
 
     qkv [N, H + 2 G, D] is turned on the way, and its keys and values are put into the cache; see `rotate_and_write`.
+    are_written: they are there already, as they must be where several queries are one sequence's.
     """
     num_rows, num_all, size = qkv_NHD.shape
     block_size, num_kv_heads = cache_k.shape[1:3]
@@ -68,10 +73,12 @@ def attend_decodes(
     sizes |= {"OVERLAP": overlap, "launch_pdl": overlap}
     _attend_decodes[(num_rows, num_kv_heads, splits)](
         qkv_NHD, *rope, slots_N, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops,
-        size**-0.5 * LOG2_E,
-        S=block_size, R=padded(group), KEYS=DECODE_KEYS, **sizes, num_warps=4, num_stages=3,
+        tables.ended, o_NHD, size**-0.5 * LOG2_E, S=block_size, R=padded(group), KEYS=DECODE_KEYS,
+        JOINS=JOINED_HEADS > 0, HEADS=JOINED_HEADS, ARE_WRITTEN=are_written, **sizes,
+        num_warps=DECODE_WARPS, num_stages=3,
     )  # fmt: skip
-    _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
+    if not JOINED_HEADS:
+        _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
     return o_NHD
 
 
@@ -147,9 +154,10 @@ def _turned(source, cos, sin, places, mask):
 
 @triton.jit
 def _attend_decodes(
-    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
+    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, ended, o, scale,
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
-    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, OVERLAP: tl.constexpr,
+    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, JOINS: tl.constexpr, HEADS: tl.constexpr,
+    ARE_WRITTEN: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     let_next_start(OVERLAP)
     row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
@@ -160,12 +168,15 @@ def _attend_decodes(
     heads, places = tl.arange(0, R), tl.arange(0, BD)
     is_head, is_place = heads < H // G, places < D
     head = group * (H // G) + heads
-    # All keys but the newest are in the cache already: steps before this one wrote them.
     keys = start + tl.arange(0, KEYS)
-    old_end = tl.minimum(end, length - 1)
+    old_end = end if ARE_WRITTEN else tl.minimum(end, length - 1)
+    if ARE_WRITTEN:
+        wait_for_last(OVERLAP)
+    # Of a decode all keys but the newest are in the cache already: steps before this one wrote them.
     at = _places_of(keys, keys < old_end, table, blocks, group, G, D, S)
     k_DK, v_KD = _keys_and_values(cache_k, cache_v, at, keys < old_end, places, is_place)
-    wait_for_last(OVERLAP)
+    if not ARE_WRITTEN:
+        wait_for_last(OVERLAP)
     source = qkv + row * (H + 2 * G) * D
     c = tl.load(cos + row * D + places, mask=is_place, other=0.0)
     s = tl.load(sin + row * D + places, mask=is_place, other=0.0)
@@ -174,7 +185,7 @@ def _attend_decodes(
     )
     k_D = _turned(source + (H + group) * D, c, s, places, is_place)
     v_D = tl.load(source + (H + G + group) * D + places, mask=is_place, other=0.0)
-    if (slot >= 0) & (start < length) & (end == length):
+    if (slot >= 0) & (start < length) & (end == length) & (not ARE_WRITTEN):
         tl.store(cache_k + (slot * G + group) * D + places, k_D, mask=is_place)
         tl.store(cache_v + (slot * G + group) * D + places, v_D, mask=is_place)
     top = tl.full((R,), float("-inf"), tl.float32)
@@ -194,6 +205,30 @@ def _attend_decodes(
     tl.store(parts + out[:, None] * D + places[None, :], acc, mask=is_head[:, None] & is_place[None, :])
     tl.store(tops + out * 2, top, mask=is_head)
     tl.store(tops + out * 2 + 1, total, mask=is_head)
+    if JOINS:
+        tl.debug_barrier()
+        if tl.atomic_add(ended + row * G + group, 1, sem="acq_rel") == SPLITS - 1:
+            tl.store(ended + row * G + group, 0)
+            for number in tl.static_range(0, H // G, HEADS):
+                joined = number + tl.arange(0, HEADS)
+                line = row * H + group * (H // G) + joined
+                _join(parts, tops, o, line, joined < H // G, places, is_place, SPLITS, D)
+
+
+@triton.jit
+def _join(parts, tops, o, line, is_line, places, is_place, SPLITS: tl.constexpr, D: tl.constexpr):
+    """Heads' pieces into their answers. They were written by other programs: past the first cache."""
+    splits = tl.arange(0, SPLITS)
+    at = line[:, None] * SPLITS + splits[None, :]
+    top = tl.load(tops + at * 2, mask=is_line[:, None], other=0.0, cache_modifier=".cg")
+    total = tl.load(tops + at * 2 + 1, mask=is_line[:, None], other=1.0, cache_modifier=".cg")
+    weights = tl.exp2(top - tl.max(top, axis=1)[:, None])
+    part = tl.load(
+        parts + at[:, :, None] * D + places[None, None, :],
+        mask=is_line[:, None, None] & is_place[None, None, :], other=0.0, cache_modifier=".cg",
+    )  # fmt: skip
+    answer = tl.sum(part * weights[:, :, None], axis=1) / tl.sum(total * weights, axis=1)[:, None]
+    tl.store(o + line[:, None] * D + places[None, :], answer, mask=is_line[:, None] & is_place[None, :])
 
 
 @triton.jit

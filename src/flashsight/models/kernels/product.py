@@ -12,25 +12,35 @@ from torch import Tensor
 
 from flashsight.models.kernels.overlap import begin
 
-OUTPUTS, INPUTS, WARPS = 4, 1024, 4
-"""Rows and columns of the matrix that a program holds at once."""
-STAGES, GATED_STAGES = 3, 1
-"""Parts of the matrix that are on their way at once; a gated program has two matrices on theirs anyway."""
+Form = tuple[int, int, int, int]
+"""Rows and columns of the matrix that a program holds at once, its warps, and how many such parts are on their way."""
+
+NARROW: Form = (4, 1024, 4, 3)
+DEEP: Form = (4, 1024, 4, 3)
+WIDE: Form = (4, 1024, 4, 3)
+GATED: Form = (2, 1024, 4, 1)
+"""Forms for one row: few outputs of few inputs, few outputs of many inputs, many outputs; and with a second matrix,
+which is on its way at the same time."""
+MANY = 8192
+"""What is more is many."""
 
 ROWS_AT_ONCE = 16
 """Most rows of a product of a few."""
-FORM, GATED_FORM = (16, 256, 1, 6), (16, 256, 1, 3)
-"""Of such a product: outputs and inputs that a program holds at once, its warps and its stages."""
+FEW_NARROW: Form = (16, 256, 1, 6)
+FEW_DEEP: Form = (16, 256, 1, 6)
+FEW_GATED: Form = (16, 256, 1, 3)
+"""Forms for a few rows. Many outputs without a second matrix are drawn from one row only."""
 
 
 def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
     """Return x @ weight.T + bias for one row, [1, O]."""
     num_outputs, num_inputs = weight_OC.shape
     y_1O = x_1C.new_empty(1, num_outputs)
-    _product[(triton.cdiv(num_outputs, OUTPUTS),)](
+    form = WIDE if num_outputs > MANY else DEEP if num_inputs > MANY else NARROW
+    _product[(triton.cdiv(num_outputs, form[0]),)](
         x_1C, weight_OC, weight_OC if bias_O is None else bias_O, y_1O, 1.0, OUT=num_outputs, IN=num_inputs,
-        HAS_BIAS=bias_O is not None, IS_GATED=False, BO=OUTPUTS, BC=INPUTS, STAGES=STAGES, OVERLAP=overlap,
-        num_warps=WARPS, launch_pdl=overlap,
+        HAS_BIAS=bias_O is not None, IS_GATED=False, BO=form[0], BC=form[1], STAGES=form[3], OVERLAP=overlap,
+        num_warps=form[2], launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
 
@@ -39,11 +49,10 @@ def vector_swiglu(x_1C: Tensor, weight_OC: Tensor, scale: float, *, overlap: boo
     """Return silu(x @ gate.T) * (x @ up.T) * scale for one row, [1, O / 2], of a matrix [gate, up] stacked."""
     num_outputs, num_inputs = weight_OC.shape
     y_1O = x_1C.new_empty(1, num_outputs // 2)
-    outputs = max(1, OUTPUTS // 2)
-    _product[(triton.cdiv(num_outputs // 2, outputs),)](
+    _product[(triton.cdiv(num_outputs // 2, GATED[0]),)](
         x_1C, weight_OC, weight_OC, y_1O, scale, OUT=num_outputs // 2, IN=num_inputs,
-        HAS_BIAS=False, IS_GATED=True, BO=outputs, BC=INPUTS, STAGES=GATED_STAGES, OVERLAP=overlap,
-        num_warps=WARPS, launch_pdl=overlap,
+        HAS_BIAS=False, IS_GATED=True, BO=GATED[0], BC=GATED[1], STAGES=GATED[3], OVERLAP=overlap,
+        num_warps=GATED[2], launch_pdl=overlap,
     )  # fmt: skip
     return y_1O
 
@@ -69,7 +78,7 @@ def _rows_product_of(
     (num_rows, num_inputs), is_gated = x_TC.shape, gated_scale is not None
     num_outputs = weight_OC.shape[0] // (2 if is_gated else 1)
     y_TO = x_TC.new_empty(num_rows, num_outputs)
-    form = GATED_FORM if is_gated else FORM
+    form = FEW_GATED if is_gated else FEW_DEEP if num_inputs > MANY else FEW_NARROW
     _rows_product[(triton.cdiv(num_outputs, form[0]),)](
         x_TC, weight_OC, weight_OC if bias_O is None else bias_O, y_TO, gated_scale or 1.0, num_rows,
         OUT=num_outputs, IN=num_inputs, HAS_BIAS=bias_O is not None, IS_GATED=is_gated, BO=form[0], BC=form[1],
