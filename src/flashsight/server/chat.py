@@ -16,8 +16,9 @@ from flashsight.server.replies import Chunks, server_timing, whole
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
 from flashsight.service import ChatService, Readiness
 
-_INLINE_BYTES = 64 * 1024
-"""A body up to this size is parsed in well under a millisecond; larger ones on a thread."""
+_INLINE_BYTES, _INLINE_COMMAS = 512 * 1024, 1024
+"""A body up to this size, which a picture's base64 makes long and no comma, is parsed in well under a millisecond: less
+than a thread's turn may cost beside a busy engine. Larger ones and those of many parts are parsed on a thread."""
 
 
 def chat_endpoint(
@@ -41,7 +42,7 @@ def chat_endpoint(
 
 async def _parse(request: Request, presets: Mapping[str, Preset]) -> Parsed:
     body = await read_body(request)
-    if len(body) <= _INLINE_BYTES:
+    if len(body) <= _INLINE_BYTES and body.count(b",") <= _INLINE_COMMAS:
         return parse_chat(body, presets)
     return await asyncio.to_thread(parse_chat, body, presets)
 
