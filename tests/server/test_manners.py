@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -11,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from flashsight.core.types import Delta, TextDelta
 from flashsight.presets import Preset
 from flashsight.server import sse
 from flashsight.server.parse import Parsed, parse_chat
+from flashsight.server.sse import read_body
 from tests.server.scripted import saying
 from tests.server.support import MODEL, LiveHouse, encoded
 
@@ -223,3 +226,14 @@ def test_a_body_that_takes_long_is_parsed_on_a_thread_so_that_the_event_loop_sta
     on_loop, with_usual, *others = threads
     assert on_loop == with_usual, "a picture of usual size makes a body long, not laborious"
     assert on_loop not in others
+
+
+def test_a_body_that_came_whole_is_taken_as_it_is_and_asked_for_once():
+    whole, asked = b"{}" * 50_000, []
+
+    async def receive() -> dict[str, Any]:
+        asked.append(1)
+        return {"type": "http.request", "body": whole, "more_body": False}
+
+    assert asyncio.run(read_body(Request({"type": "http"}, receive))) is whole
+    assert len(asked) == 1
