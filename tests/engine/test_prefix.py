@@ -8,6 +8,7 @@ from tests.engine.house import prompt_of
 
 from flashsight.core.types import Salt, TokenSampling
 from flashsight.engine.blocks import BlockPool
+from flashsight.engine.plan import Chunk
 from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.sequence import Sequence, SequenceId
 
@@ -127,3 +128,22 @@ def test_switched_off_it_finds_and_keeps_nothing() -> None:
     shelf.compute(first)
     assert shelf.cache.find(first) == []
     assert shelf.pool.num_reusable == len(shelf.cache) == 0
+
+
+def test_blocks_that_a_chunk_fills_are_hashed_before_it_is_entered() -> None:
+    shelf, sequence = Shelf(), sequence_of(*range(5 * BLOCK + 1))
+    shelf.cache.prepare([Chunk(sequence, 0, 2 * BLOCK + 1, samples=False)])
+    assert len(sequence.digests) == 2, "no more than the chunk fills"
+    shelf.cache.prepare([Chunk(sequence, 2 * BLOCK + 1, 5 * BLOCK + 1, samples=True)])
+    prepared = list(sequence.digests)
+    assert len(prepared) == 5
+    shelf.compute(sequence)
+    assert sequence.digests == prepared
+    other = sequence_of(*range(5 * BLOCK + 1))
+    assert shelf.cache.find(other) == shelf.expected(other)
+
+
+def test_a_cache_that_is_off_hashes_nothing() -> None:
+    sequence = sequence_of(*range(2 * BLOCK))
+    Shelf(enabled=False).cache.prepare([Chunk(sequence, 0, 2 * BLOCK, samples=True)])
+    assert not sequence.digests

@@ -20,6 +20,7 @@ from flashsight.core.types import Media, PictureRef
 from flashsight.processing import media
 from flashsight.processing.header import count_jpeg_scans, read_header
 from flashsight.processing.media import MediaGate
+from flashsight.processing.references import base64_bytes
 
 from .pictures import chunk, encoded, png, scene, webp_canvas, with_exif
 
@@ -55,9 +56,12 @@ def refusal_of_bytes(content: bytes, config: MediaConfig | None = None) -> Pictu
 # --- a picture that comes again --------------------------------------------------------------------------------
 
 
-def test_a_small_picture_that_passed_before_passes_again_without_a_reader_or_a_thread(monkeypatch: pytest.MonkeyPatch):
-    reads, hops = [], []
+def test_a_picture_that_passed_before_passes_again_without_unpacking_a_reader_or_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    reads, unpacked, hops = [], [], []
     monkeypatch.setattr(media, "read_header", lambda content: (reads.append(1), read_header(content))[1])
+    monkeypatch.setattr(media, "base64_bytes", lambda text, most: (unpacked.append(1), base64_bytes(text, most))[1])
 
     async def counted(call: Callable[..., Media], *given: object) -> Media:
         hops.append(call)
@@ -65,11 +69,13 @@ def test_a_small_picture_that_passed_before_passes_again_without_a_reader_or_a_t
 
     monkeypatch.setattr(asyncio, "to_thread", counted)
     gate = MediaGate(MediaConfig())
-    refs = [PictureRef(url=f"data:image/png;base64,{B64}"), PictureRef(url=B64), PictureRef(url=f" {B64}\n")]
-    admitted = [asyncio.run(gate.admit(ref)) for ref in refs]
-    assert len(reads) == len(hops) == 1
-    assert admitted == [admit(B64)] * 3
-    assert all(one.content == PNG for one in admitted)
+    large = base64.b64encode(PNG + bytes(200_000)).decode()
+    refs = [PictureRef(url=url) for url in (B64, f" {B64}\n", large)]
+    first = [asyncio.run(gate.admit(ref)) for ref in refs]
+    again = [asyncio.run(gate.admit(ref)) for ref in refs for _ in range(2)]
+    assert len(reads) == len(unpacked) == len(hops) == len(refs), "once for each way in which a picture is written"
+    assert again == [each for each in first for _ in range(2)]
+    assert [one.content for one in first] == [PNG, PNG, PNG + bytes(200_000)]
 
 
 def test_what_was_refused_is_refused_again():
@@ -80,15 +86,28 @@ def test_what_was_refused_is_refused_again():
             asyncio.run(gate.admit(ref))
 
 
-def test_only_so_many_pictures_are_remembered(monkeypatch: pytest.MonkeyPatch):
+def test_only_so_many_bytes_of_pictures_are_remembered(monkeypatch: pytest.MonkeyPatch):
     reads = []
-    monkeypatch.setattr(media, "_MOST_KNOWN", 2)
     monkeypatch.setattr(media, "read_header", lambda content: (reads.append(1), read_header(content))[1])
+    pictures = [encoded(scene(32, 24, seed)) for seed in range(3)]
+    monkeypatch.setattr(media, "_MOST_KNOWN_BYTES", sum(map(len, pictures)) - 1)
     gate = MediaGate(MediaConfig())
-    urls = [base64.b64encode(encoded(scene(32, 24, seed))).decode() for seed in range(3)]
+    urls = [base64.b64encode(picture).decode() for picture in pictures]
     for url in (*urls, urls[2], urls[1], urls[0]):
         asyncio.run(gate.admit(PictureRef(url=url)))
     assert len(reads) == 4, "three at first, and the first again, which had to make room"
+
+
+def test_a_picture_that_is_asked_about_twice_at_once_is_counted_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(media, "_MOST_KNOWN_BYTES", 2 * len(PNG) - 1)
+    gate = MediaGate(MediaConfig())
+
+    async def ask(times: int) -> list[Media]:
+        return await asyncio.gather(*(gate.admit(PictureRef(url=B64)) for _ in range(times)))
+
+    asyncio.run(ask(2))
+    monkeypatch.setattr(media, "read_header", lambda content: pytest.fail("it had to make room for itself"))
+    asyncio.run(ask(1))
 
 
 # --- data URLs and base64 ------------------------------------------------------------------------------------

@@ -52,6 +52,26 @@ def test_text_stays_plain_even_when_special_tokens_are_also_in_the_vocabulary(gl
         assert not any(tokenizer.is_special(number) for number in tokenizer.encode(text))
 
 
+def test_a_question_that_comes_again_is_not_encoded_again_and_nobody_can_change_it(
+    glm_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, encoded = Tokenizer(glm_files), []
+    real = tokenizer._encoder
+
+    class Counted:
+        def encode(self, text: str, *, add_special_tokens: bool) -> object:
+            encoded.append(text)
+            return real.encode(text, add_special_tokens=add_special_tokens)
+
+    monkeypatch.setattr(tokenizer, "_encoder", Counted())
+    question, long_text = "what is it?", "word " * 200
+    first = tokenizer.encode(question)
+    first.append(0)
+    assert tokenizer.encode(question) == first[:-1]
+    assert tokenizer.encode(long_text) == tokenizer.encode(long_text)
+    assert encoded == [question, long_text, long_text], "a long text is not kept"
+
+
 def test_special_ids_are_found_by_name(glm_files: Path, tokenizer: Tokenizer) -> None:
     reference = FastTokenizer.from_file(str(glm_files / "tokenizer.json"))
     for text, _ in ADDED_TOKENS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -11,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from flashsight.core.types import Delta, TextDelta
 from flashsight.presets import Preset
 from flashsight.server import sse
 from flashsight.server.parse import Parsed, parse_chat
+from flashsight.server.sse import read_body
 from tests.server.scripted import saying
 from tests.server.support import MODEL, LiveHouse, encoded
 
@@ -202,7 +205,7 @@ def test_the_body_that_the_load_client_sends_is_accepted(house: LiveHouse):
     assert house.backend.asked[-1][1].ignore_eos
 
 
-def test_a_large_body_is_parsed_on_a_thread_so_that_the_event_loop_stays_free(
+def test_a_body_that_takes_long_is_parsed_on_a_thread_so_that_the_event_loop_stays_free(
     house: LiveHouse, monkeypatch: pytest.MonkeyPatch
 ):
     threads: list[str] = []
@@ -212,8 +215,25 @@ def test_a_large_body_is_parsed_on_a_thread_so_that_the_event_loop_stays_free(
         return parse_chat(body, presets)
 
     monkeypatch.setattr("flashsight.server.chat.parse_chat", watched)
-    url = "data:image/jpeg;base64," + "A" * 200_000
-    large = CHAT | {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": url}]}]}
-    for body in (CHAT, large):
+    usual, large = ("data:image/jpeg;base64," + "A" * length for length in (200_000, 600_000))
+    with_picture, with_large = (
+        CHAT | {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": url}]}]}
+        for url in (usual, large)
+    )
+    many = CHAT | {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 600}]}
+    for body in (CHAT, with_picture, with_large, many):
         assert house.http.post("/v1/chat/completions", json=body).status_code == 200
-    assert threads[0] != threads[1], "the first ran on the event loop"
+    on_loop, with_usual, *others = threads
+    assert on_loop == with_usual, "a picture of usual size makes a body long, not laborious"
+    assert on_loop not in others
+
+
+def test_a_body_that_came_whole_is_taken_as_it_is_and_asked_for_once():
+    whole, asked = b"{}" * 50_000, []
+
+    async def receive() -> dict[str, Any]:
+        asked.append(1)
+        return {"type": "http.request", "body": whole, "more_body": False}
+
+    assert asyncio.run(read_body(Request({"type": "http"}, receive))) is whole
+    assert len(asked) == 1

@@ -75,6 +75,28 @@ def about(*parts: Any) -> list[Any]:
     return [{"role": "user", "content": [*parts, {"type": "text", "text": "请描述"}]}]
 
 
+def test_a_known_picture_of_usual_size_is_answered_without_a_hand_over_to_a_thread_of_the_pool(
+    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hops: list[str] = []
+    real = asyncio.to_thread
+
+    async def counted(call: Any, *given: Any) -> Any:
+        hops.append(getattr(call, "__name__", ""))
+        return await real(call, *given)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    noise = random.Random(7).randbytes(112 * 224 * 3)
+    file = io.BytesIO()
+    Image.frombytes("RGB", (112, 224), noise).save(file, "PNG")
+    assert len(file.getvalue()) > 64 * 1024
+    url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    asked = about({"type": "image_url", "image_url": {"url": url}})
+    answers = [client.chat.completions.create(model=MODEL, messages=asked, max_tokens=4) for _ in range(3)]
+    assert hops == ["_read_and_examine"], "the first time it is unpacked and its header read"
+    assert len({answer.choices[0].message.content for answer in answers}) == 1
+
+
 BROKEN = {
     "no base64": "data:image/png;base64,@@@@",
     "empty": "data:image/png;base64,",

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.core.errors import EngineFault, FlashSightError
@@ -100,11 +98,12 @@ class Loop:
             flight = self._begin(plan)
         else:
             self._start_decoding(self._scheduler.welcome())
-        has_moved = self.line.renew(self._scheduler, self._requests)
+        if self.line.renew(self._scheduler, self._requests):
+            self.snapshot = self._count()  # now, while the device computes, not between its token and the caller
         if flight is not None:
             self._flight = self._follow(flight)
             self._land(flight)
-        if not is_busy or has_moved or len(self._requests) < num_requests:
+        if not is_busy or len(self._requests) < num_requests:
             self.snapshot = self._count()
         if self._flight is not None or not self._runner.is_ahead or not self._requests or self._lost:
             self._flush()
@@ -229,7 +228,7 @@ class Loop:
         started_at = self._clock()
         pictures = [encode.picture for encode in encodes]
         try:
-            features = self._runner.encode(pictures, [_pixels(encode) for encode in encodes])
+            features = self._runner.encode(pictures, [encode.rows for encode in encodes])
         except Exception:
             waiting = {s.id: s for picture in pictures for s in self._scheduler.waiting_for(picture.key)}
             self._fault(waiting.values(), "an encoder step")
@@ -264,11 +263,12 @@ class Loop:
         if not is_ahead:
             self._encode(plan.encodes)
         if plan.chunks:
-            asking = self._asking(plan)
-            flight = self._launched(plan, lambda: self._flights.launch(plan, asking, self._features_of, self._clock()))
+            asking, now = self._asking(plan), self._clock()
+            flight = self._launched(plan, lambda: self._flights.launch(plan, asking, self._features_of, now))
         if is_ahead:  # pictures are made ready, and what was published goes out, while the device computes tokens
             self._encode(plan.encodes)
             self._lost += self._outbox.flush()
+            self._scheduler.prefix.prepare(plan.chunks[plan.num_decodes :])
         return flight
 
     def _follow(self, flight: Flight) -> Flight | None:
@@ -391,8 +391,3 @@ class Loop:
             forms_recorded=progress.num_recorded,
             is_speeding_up=int(progress.is_under_way),
         )
-
-
-def _pixels(encode: Encode) -> NDArray[np.uint8]:
-    assert isinstance(encode.pixels, np.ndarray), "a decoded picture is an array"
-    return encode.pixels

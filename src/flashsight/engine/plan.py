@@ -69,6 +69,12 @@ class Encode:
     picture: PictureInput
     pixels: object = field(repr=False)
 
+    @property
+    def rows(self) -> NDArray[np.uint8]:
+        """The pixels [height, width, 3] of a picture that was decoded, not recalled."""
+        assert isinstance(self.pixels, np.ndarray), "a decoded picture is an array"
+        return self.pixels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

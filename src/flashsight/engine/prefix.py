@@ -6,9 +6,11 @@ the place inside the picture. The chain opens with the caller's salt, so equal p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from flashsight.engine.blocks import BlockPool
+from flashsight.engine.plan import Chunk
 from flashsight.engine.sequence import BlockId, Sequence
 
 _BLOCK = blake2b(digest_size=32, person=b"block")
@@ -35,8 +37,9 @@ class PrefixCache:
         if not self.enabled:
             return []
         found: list[BlockId] = []
+        digests = sequence.digests
         for index in range((len(sequence) - 1) // self._pool.block_size):
-            block = self._block_of.get(self.digest(sequence, index))
+            block = self._block_of.get(digests[index] if index < len(digests) else self.digest(sequence, index))
             if block is None:
                 break
             found.append(block)
@@ -55,6 +58,14 @@ class PrefixCache:
                 self._pool.keep(block)
         sequence.num_registered = max(sequence.num_registered, num_full)
 
+    def prepare(self, chunks: Iterable[Chunk]) -> None:
+        """Hash the blocks that chunks of prompts are about to fill, while the device fills them: `register` finds them
+        then, and the token that they lead to is published the sooner."""
+        if self.enabled:
+            for chunk in chunks:
+                if num_full := chunk.end // self._pool.block_size:
+                    self.digest(chunk.sequence, num_full - 1)
+
     def digest(self, sequence: Sequence, index: int) -> bytes:
         """Hash of the sequence's full block `index`; made once, as the tokens before its end never change."""
         while len(sequence.digests) <= index:
@@ -70,8 +81,10 @@ class PrefixCache:
         content = _BLOCK.copy()
         content.update(parent)
         content.update(sequence.ids(start, end).astype("<i8", copy=False).data)
-        for part in sequence.picture_slices(start, end):
-            content.update(f"|{part.start - start}+{part.end - part.start}@{part.offset}:{part.picture.key}".encode())
+        for picture in sequence.prompt.pictures:  # as `picture_slices`, which would make an object for each block
+            first, last = max(start, picture.start), min(end, picture.start + picture.num_tokens)
+            if first < last:
+                content.update(f"|{first - start}+{last - first}@{first - picture.start}:{picture.key}".encode())
         return content.digest()
 
     def _forget(self, block: BlockId) -> None:

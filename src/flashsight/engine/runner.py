@@ -59,8 +59,9 @@ class Runner:
         self._cache = cache
         self._pixel_path = pixel_path
         self._takeover = takeover
-        self._staging = Staging(model.device, torch.int64)
-        self._pixels = Staging(model.device, torch.uint8, least_numbers=UPLOAD_BYTES, num_pieces=4)
+        self._device = model.device  # asked for several times a step, and three look-ups away
+        self._staging = Staging(self._device, torch.int64)
+        self._pixels = Staging(self._device, torch.uint8, least_numbers=UPLOAD_BYTES, num_pieces=4)
         # Reused by every step: building tensors anew costs more than a small model's layer.
         self._numbers = np.zeros((4, step_tokens), np.int64)
         self._ids, self._positions = self._numbers[0], self._numbers[1:]
@@ -109,11 +110,11 @@ class Runner:
     @property
     def is_ahead(self) -> bool:
         """True where a step's kernels run on by themselves after `logits` has returned."""
-        return self._model.device.type == "cuda"
+        return self._device.type == "cuda"
 
     def stamp(self) -> Stamp:
         """Mark this moment in the device's own order of work."""
-        return Stamp(self._model.device)
+        return Stamp(self._device)
 
     def begin_takeover(self, wake: Callable[[], object], is_idle: Callable[[], bool]) -> None:
         """Start to prepare faster parts behind the first answers; `wake` is called when `take_over` has work to do."""
@@ -161,11 +162,11 @@ class Runner:
 
     def _send(self, num_tokens: int, to: Tensor | None, drawn: DrawnBefore | None) -> Tensor:
         """Return what `_pack` wrote, ids and positions [4, R], on the device; padded to the rows of `to` if given."""
-        if to is None and self._model.device.type == "cpu":
+        if to is None and self._device.type == "cpu":
             to = torch.from_numpy(self._numbers[:, :num_tokens])
         else:
             if to is None:
-                to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._model.device)
+                to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._device)
             host = self._staging.host(to.numel()).reshape(to.shape)
             host[:, :num_tokens], host[:, num_tokens:] = self._numbers[:, :num_tokens], 0
             self._staging.send(to.view(-1))
@@ -178,7 +179,7 @@ class Runner:
         """Return the given rows: a view of the first ones, else a copy."""
         if rows == list(range(len(rows))):
             return tensor_RC[: len(rows)]
-        at = torch.empty(len(rows), dtype=torch.int64, device=self._model.device)
+        at = torch.empty(len(rows), dtype=torch.int64, device=self._device)
         self._staging.host(len(rows))[:] = rows
         self._staging.send(at)
         return tensor_RC.index_select(0, at)
@@ -238,10 +239,10 @@ class Runner:
 
     def _upload(self, pixels: NDArray[np.uint8]) -> Tensor:
         """Return the pixels on the device; through pinned memory, so that the next kernels are prepared meanwhile."""
-        if self._model.device.type == "cpu":
+        if self._device.type == "cpu":
             # Decoders hand out read-only arrays, which torch can't wrap without a warning.
             return torch.from_numpy(np.require(pixels, np.uint8, ["C_CONTIGUOUS", "WRITEABLE"]))
-        pixels_HWC = torch.empty(pixels.shape, dtype=torch.uint8, device=self._model.device)
+        pixels_HWC = torch.empty(pixels.shape, dtype=torch.uint8, device=self._device)
         flat, to = pixels.reshape(-1), pixels_HWC.view(-1)
         for start in range(0, pixels.size, UPLOAD_BYTES):
             piece = flat[start : start + UPLOAD_BYTES]

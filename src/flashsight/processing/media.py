@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
-from dataclasses import replace
 
 from flashsight.core.config import MediaConfig
 from flashsight.core.errors import PictureError
@@ -21,10 +20,10 @@ from flashsight.processing.references import base64_bytes, data_url_bytes, file_
 MAX_JPEG_SCANS = 100
 """Each scan of a progressive JPEG walks over the whole picture; ten are usual, thousands are an attack."""
 
-_INLINE_CHARACTERS = 64 * 1024
-"""Of a reference; a picture in no more than that is unpacked and hashed in a fraction of what a thread's turn costs."""
-_MOST_KNOWN = 1024
-"""Pictures whose headers are remembered."""
+_INLINE_CHARACTERS = 512 * 1024
+"""Of a reference; no more than that is hashed in a fraction of what a thread's turn costs."""
+_MOST_KNOWN_BYTES = 32 << 20
+"""Of pictures that came in a reference and are remembered by it."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
@@ -37,8 +36,9 @@ class MediaGate:
         self._config = config
         self._offline = offline
         self._fetcher = fetcher or Fetcher(max_bytes=config.max_bytes, timeout_seconds=config.fetch_timeout_seconds)
-        self._known: OrderedDict[str, Media] = OrderedDict()
-        """By sha256, without their bytes: what has passed passes again, and needs no reader."""
+        self._known: OrderedDict[bytes, Media] = OrderedDict()
+        """By the hash of the reference as it was written: what has passed passes again, unpacked and read already."""
+        self._num_known_bytes = 0
         allow_pixels(config.max_pixels)
 
     async def admit(self, ref: PictureRef) -> Media:
@@ -68,20 +68,26 @@ class MediaGate:
                 "a picture is named by a data URL, bare base64, file:// or http(s)://; this is none of them",
                 code="image_url_unsupported",
             )
-        if scheme != "file" and len(url) <= _INLINE_CHARACTERS and "%" not in url:
-            return await self._recognise(self._unpacked(url, scheme))
-        return await asyncio.to_thread(self._read_and_examine, url, scheme)
+        if scheme == "file" or len(url) > _INLINE_CHARACTERS:
+            return await asyncio.to_thread(self._read_and_examine, url, scheme)
+        return await self._recognise(url, scheme)
 
-    async def _recognise(self, content: bytes) -> Media:
-        """Admit a small picture: at once if it has passed before, else on a thread, for a reader may take its time."""
-        known = self._known.get(hashlib.sha256(content).hexdigest())
+    async def _recognise(self, url: str, scheme: str | None) -> Media:
+        """Admit a picture that the reference itself holds: at once if it has passed before, else on a thread.
+
+        Unpacking base64 takes ten times as long as hashing it, and keeps the interpreter's lock all the while.
+        """
+        written = hashlib.sha256(url.encode("utf-8", "surrogatepass")).digest()
+        known = self._known.get(written)
         if known is not None:
-            self._known.move_to_end(known.sha256)
-            return replace(known, content=content)
-        media = await asyncio.to_thread(self._examine, content)
-        self._known[media.sha256] = replace(media, content=b"")
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
+            self._known.move_to_end(written)
+            return known
+        media = await asyncio.to_thread(self._read_and_examine, url, scheme)
+        if written not in self._known:
+            self._known[written] = media
+            self._num_known_bytes += len(media.content)
+        while self._num_known_bytes > _MOST_KNOWN_BYTES:
+            self._num_known_bytes -= len(self._known.popitem(last=False)[1].content)
         return media
 
     async def _fetch(self, url: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ NEVER_SPOKEN = frozenset(
     ]
 )
 
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 256, 512
+"""Texts, and characters of one: the seams of a template, and questions asked about one picture after another."""
+
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 
 
@@ -82,6 +86,7 @@ class Tokenizer:
         self.size = 1 + max(max(self._pieces, default=0), max(self._text_of_special, default=0))
         self._encoder = _text_encoder(definition, self._text_of_special)
         self._stops = _stop_ids(files, self.special)
+        self._remembered = lru_cache(_MOST_REMEMBERED)(self._encode)
 
     def id_of(self, text: str) -> int:
         """Return the id of a special token; CheckpointError if this tokenizer has none of that name."""
@@ -99,6 +104,11 @@ class Tokenizer:
 
         JSON may carry halves of surrogate pairs: neighbours are joined, lone ones become U+FFFD.
         """
+        if len(text) > _LONGEST_REMEMBERED:
+            return self._encode(text)
+        return [*self._remembered(text)]
+
+    def _encode(self, text: str) -> list[int]:
         if _SURROGATE.search(text):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids: list[int] = self._encoder.encode(text, add_special_tokens=False).ids

@@ -11,13 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from flashsight.core.types import Delta
 from flashsight.presets import Preset
-from flashsight.server.parse import Parsed, parse_chat
+from flashsight.server.parse import Parsed, is_quick, parse_chat
 from flashsight.server.replies import Chunks, server_timing, whole
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
 from flashsight.service import ChatService, Readiness
-
-_INLINE_BYTES = 64 * 1024
-"""A body up to this size is parsed in well under a millisecond; larger ones on a thread."""
 
 
 def chat_endpoint(
@@ -41,7 +38,7 @@ def chat_endpoint(
 
 async def _parse(request: Request, presets: Mapping[str, Preset]) -> Parsed:
     body = await read_body(request)
-    if len(body) <= _INLINE_BYTES:
+    if is_quick(body):
         return parse_chat(body, presets)
     return await asyncio.to_thread(parse_chat, body, presets)
 

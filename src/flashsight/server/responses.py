@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from flashsight.core.errors import FlashSightError
 from flashsight.core.types import Delta, Finish, ReasoningDelta, TextDelta, Usage
 from flashsight.presets import Preset
+from flashsight.server.parse import is_quick
 from flashsight.server.replies import JsonObject, beside_usage, boxes_of, server_timing
 from flashsight.server.responsebody import ParsedResponse, ResponseBody, parse_response
 from flashsight.server.sse import CLIENT_CLOSED_REQUEST, ClientGone, EventStream, WhileConnected, read_body
@@ -32,7 +33,10 @@ def responses_endpoint(
         chat = readiness.require().chat
         try:
             body = await read_body(request)
-            parsed = await asyncio.to_thread(parse_response, body, presets)
+            if is_quick(body):
+                parsed = parse_response(body, presets)
+            else:
+                parsed = await asyncio.to_thread(parse_response, body, presets)
             request.state.end_user = parsed.end_user
             async with WhileConnected(request.receive):
                 return await _respond(chat, parsed, request)

@@ -82,6 +82,10 @@ class PagedStep:
         starts = [0, *accumulate(-(-length // ALIGNED) * ALIGNED for length in lengths)]
         self._places = [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
         self._num_blocks = num_blocks
+        # All sections but the last of a step without spans: one copy is less than a call for each of them.
+        self._blank = np.zeros(self._places[-1].start, np.int32)
+        for nowhere in (self._places[0], self._places[5]):
+            self._blank[nowhere] = NOWHERE
         self._numbers = torch.zeros(starts[-1], dtype=torch.int32, device=cache.k.device)
         self._slots, past, table, row, new, tile_sequences, tile_firsts, blocks = (
             self._numbers[place] for place in self._places
@@ -96,24 +100,26 @@ class PagedStep:
 
     def fill(self, layout: StepLayout) -> None:
         """Describe a step. Rows, sequences and tiles that it does not use write nothing and are read by nobody."""
-        spans, cache = layout.spans, self._cache
+        spans, num = layout.spans, len(layout.spans)
         counts = [len(span.blocks) for span in spans]
         used = self._places[-1].start + sum(counts)
         numbers = self._staging.host(used)
-        slots, past, table, row, new, tile_sequences, tile_firsts = (numbers[place] for place in self._places[:-1])
-        slots[:] = tile_sequences[:] = NOWHERE
-        past[:] = table[:] = row[:] = new[:] = tile_firsts[:] = 0
-        num = len(spans)
-        starts = [0, *accumulate(counts)][:num]
-        for span, start in zip(spans, starts, strict=True):
-            rows = slice(span.row, span.row + span.num_new)
-            slots[rows] = _slots(span, cache.block_size)
-            if self._is_by_rows:
-                past[rows], table[rows] = range(span.num_past, span.num_past + span.num_new), start
-        if not self._is_by_rows:
-            past[:num], table[:num] = [span.num_past for span in spans], starts
-            row[:num], new[:num] = [span.row for span in spans], [span.num_new for span in spans]
-            self._write_tiles(spans, tile_sequences, tile_firsts)
+        numbers[: len(self._blank)] = self._blank
+        slots, past, table, row, new = (place.start for place in self._places[:5])
+        firsts = [0, *accumulate(counts)][:num]
+        for span in spans:
+            at = slots + span.row
+            numbers[at : at + span.num_new] = _slots(span, self._cache.block_size)
+        if self.form.num_tiles and self._is_by_rows:
+            for span, first in zip(spans, firsts, strict=True):
+                numbers[past + span.row :][: span.num_new] = range(span.num_past, span.num_past + span.num_new)
+                numbers[table + span.row :][: span.num_new] = first
+        else:
+            numbers[past : past + num] = [span.num_past for span in spans]
+            numbers[table : table + num] = firsts
+            numbers[row : row + num] = [span.row for span in spans]
+            numbers[new : new + num] = [span.num_new for span in spans]
+            self._write_tiles(spans, numbers)
         at = self._places[-1].start
         for span, count in zip(spans, counts, strict=True):
             numbers[at : at + count] = span.blocks
@@ -138,14 +144,15 @@ class PagedStep:
         cos = torch.ones(len(q_THD), 1, q_THD.shape[2], device=q_THD.device)
         return self.attend_packed(layer, qkv_THD, (cos, torch.zeros_like(cos)))
 
-    def _write_tiles(
-        self, spans: Sequence[Span], tile_sequences: NDArray[np.int32], tile_firsts: NDArray[np.int32]
-    ) -> None:
+    def _write_tiles(self, spans: Sequence[Span], numbers: NDArray[np.int32]) -> None:
+        if not self.form.num_tiles:
+            return
+        sequences, tile_firsts = self._places[5].start, self._places[6].start
         at = 0
         for sequence, span in enumerate(spans):
             firsts = range(0, span.num_new, self._tile_tokens)
-            tile_sequences[at : at + len(firsts)] = sequence
-            tile_firsts[at : at + len(firsts)] = firsts
+            numbers[sequences + at : sequences + at + len(firsts)] = sequence
+            numbers[tile_firsts + at : tile_firsts + at + len(firsts)] = firsts
             at += len(firsts)
 
 
