@@ -12,14 +12,15 @@ from tokenizers import Tokenizer as FastTokenizer
 import flashsight
 from flashsight.demo import recipe
 from flashsight.demo.packing import Packer
+from flashsight.demo.sample import NUM_FEATURES, Labels, Pair, Sample
 from flashsight.demo.sample import SKILLS as ALL_SKILLS
-from flashsight.demo.sample import Labels, Pair, Sample
 from flashsight.models.glm4v.config import Glm4vConfig, parse_config
 from flashsight.processing.tokenizer import Tokenizer
 
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
 SKILLS = ("read", "icon")
 CLASSES = {"char": 5, "icon": 3, "colour": 3, "level": 4}
+FEATURES = torch.eye(2, NUM_FEATURES)
 
 
 @cache
@@ -55,7 +56,8 @@ def sample(shade: int, answer: str, *, pictures: int = 1, size: tuple[int, int] 
     char = np.zeros(shape, np.int16)
     char[0, :2] = 1 + shade % 4
     unknown = np.full(shape, -1, np.int16)
-    labels = Labels(char=char, icon=np.full(shape, shade % 3, np.int16), colour=unknown, level=unknown)
+    icon, feature = (np.full(shape, shade % count, np.int16) for count in (3, 2))
+    labels = Labels(char=char, icon=icon, colour=unknown, level=unknown, feature=feature)
     pairs = (Pair("这是什么？", answer, "icon"), Pair("What does it say?", f"shade {shade}", "read"))
     return Sample("test", (pixels,) * pictures, (labels,) * pictures, pairs)
 

@@ -33,7 +33,9 @@ def batches(worker: int) -> Iterator[Parts]:
 def test_three_pictures_are_learned_by_heart_in_bfloat16(tmp_path: Path) -> None:
     lines = []
     with Ring(batches, num_workers=2, slot_bytes=1 << 20) as ring:
-        objective = build(small.config(), small.CLASSES, len(small.SKILLS), 0, torch.device("cuda", 0))
+        objective = build(
+            small.config(), small.CLASSES, len(small.SKILLS), 0, torch.device("cuda", 0), features_FC=small.FEATURES
+        )
         schedule = Schedule(seconds=600, warmup_steps=5, peak=1e-3)
         settings = TrainSettings(folder=tmp_path, schedule=schedule, max_steps=500, log_steps=20, augments=False)
         optimiser = train(objective, ring, small.SKILLS, settings, lambda line: lines.append(json.loads(line)))

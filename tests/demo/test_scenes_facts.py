@@ -63,15 +63,17 @@ def test_points_of_a_line_and_names_of_values_bear_levels_and_nothing_else_does(
     assert (drawn_chart(material, "bars", has_axis=False).labels().level == -1).all()
 
 
-def test_patches_with_levels_are_chosen_as_those_with_letters_are() -> None:
+@pytest.mark.parametrize(("kind", "place"), [("level", 3), ("feature", 4)])
+def test_patches_with_levels_and_descriptions_are_chosen_as_those_with_letters_are(kind: str, place: int) -> None:
     sample = small.sample(40, "树", size=(448, 448))
-    levels = np.full((32, 32), -1, np.int16)
-    levels[10:14] = 3
-    labels = replace(sample.labels[0], level=levels, icon=np.zeros((32, 32), np.int16))
+    none, shown = np.full((32, 32), -1, np.int16), np.full((32, 32), -1, np.int16)
+    shown[10:14] = 3
+    planes = {"level": none, "feature": none, "icon": np.zeros((32, 32), np.int16), kind: shown}
+    labels = replace(sample.labels[0], **planes)
     batch = Collator(small.packer(), BatchSize(num_patches=1024, text_tokens=64), 0).collate(
         [replace(sample, labels=(labels,))]
     )
-    chosen = np.asarray(batch["labels"])[0, :, 3]
+    chosen = np.asarray(batch["labels"])[0, :, place]
     assert (chosen == 3).sum() == 128
     assert set(chosen.tolist()) == {-1, 3}
 

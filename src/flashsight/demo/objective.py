@@ -16,21 +16,23 @@ from torch import Tensor, nn
 from flashsight.core.types import Grid
 from flashsight.demo.attention import BlindGroups, EqualPictures
 from flashsight.demo.recipe import PATCH
-from flashsight.demo.sample import IGNORED
+from flashsight.demo.sample import IGNORED, NUM_FEATURES
 from flashsight.models.glm4v.model import Glm4v
 
-LABELS = ("char", "icon", "colour", "level")
+CLASSES = ("char", "icon", "colour", "level")
+LABELS = (*CLASSES, "feature")
 
 FEW = 32
 """Where fewer than one of so many patches bear a kind of label, each of them counts as if there were so many."""
 
 
 class PatchHeads(nn.Module):
-    """One linear classifier for each kind of patch label."""
+    """One linear layer for each kind of patch label: four classifiers, and one that describes as a teacher does."""
 
     def __init__(self, hidden_size: int, num_classes: Mapping[str, int]) -> None:
         super().__init__()
-        self.heads = nn.ModuleDict({name: nn.Linear(hidden_size, num_classes[name]) for name in LABELS})
+        widths = {**num_classes, "feature": NUM_FEATURES}
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden_size, widths[name]) for name in LABELS})
 
     def clear(self) -> None:
         """Set all weights to zero: heads that know nothing yet then send nothing back into a trained encoder."""
@@ -39,13 +41,16 @@ class PatchHeads(nn.Module):
                 parameter.zero_()
 
     def forward(self, hidden_PC: Tensor) -> dict[str, Tensor]:
-        """Return float32 logits [P, classes] by kind of label."""
+        """Return float32 logits [P, classes] by kind of label, and features [P, NUM_FEATURES]."""
         return {name: head(hidden_PC).float() for name, head in self.heads.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One step's losses and what was right. tokens [2, skills] and patches [2, kinds] are (right, all) counts."""
+    """One step's losses and what was right. tokens [2, skills] and patches [2, kinds] are (right, all) counts.
+
+    A described patch is as right as its direction: the cosine of the angle to the teacher's.
+    """
 
     loss: Tensor
     answer_loss: Tensor
@@ -60,10 +65,21 @@ class Objective(nn.Module):
     heads_alone: the heads learn and send nothing back, as new ones should beside an encoder that already sees.
     keeps_encoder: the encoder's blocks stay as they are and labels of patches teach nothing; what merges its patches
     and what answers learns on.
+    features_FC: a teacher's descriptions, rows of length 1, which labels of patches point to; no label where None.
     """
 
-    def __init__(self, model: Glm4v, heads: PatchHeads, num_skills: int, *, keeps_encoder: bool = False) -> None:
+    def __init__(
+        self,
+        model: Glm4v,
+        heads: PatchHeads,
+        num_skills: int,
+        *,
+        keeps_encoder: bool = False,
+        features_FC: Tensor | None = None,
+    ) -> None:
         super().__init__()
+        rows = torch.zeros(1, NUM_FEATURES) if features_FC is None else features_FC.float()
+        self.register_buffer("features_FC", rows, persistent=False)
         self.model, self.heads = model, heads
         self.num_skills = num_skills
         self.heads_alone = False
@@ -116,11 +132,23 @@ class Objective(nn.Module):
         logits = self.heads(hidden_PC.index_select(0, batch["patches"].flatten()))
         labels = batch["labels"].flatten(0, 1).long()
         losses, counts = [], []
-        for number, name in enumerate(LABELS):
+        for number, name in enumerate(CLASSES):
             wanted = labels[:, number]
             is_known = wanted != IGNORED
             total = F.cross_entropy(logits[name], wanted, ignore_index=IGNORED, reduction="sum")
             losses.append(total / is_known.sum().clamp_min(len(wanted) / FEW))
             right = (logits[name].detach().argmax(-1) == wanted) & (wanted > 0)
             counts.append(torch.stack((right.sum(), (wanted > 0).sum())).float())
+        described, likeness = self._described(logits["feature"], labels[:, len(CLASSES)])
+        losses.append(described)
+        counts.append(likeness)
         return torch.stack(losses).sum(), torch.stack(counts, dim=1)
+
+    def _described(self, told_PC: Tensor, rows_P: Tensor) -> tuple[Tensor, Tensor]:
+        """Half the squared distance to the teacher's features: 1 - cosine at length 1, and no cliff at zero."""
+        is_known = rows_P != IGNORED
+        wanted_PC = self.get_buffer("features_FC").index_select(0, rows_P.clamp_min(0))
+        total = ((told_PC - wanted_PC).square().sum(-1) / 2 * is_known).sum()
+        cosines = F.cosine_similarity(told_PC.detach(), wanted_PC, dim=-1) * is_known
+        counts = torch.stack((cosines.sum(), is_known.sum()))
+        return total / is_known.sum().clamp_min(len(rows_P) / FEW), counts

@@ -82,6 +82,7 @@ def build(
     start: Mapping[str, Tensor] | None = None,
     *,
     keeps_encoder: bool = False,
+    features_FC: Tensor | None = None,
 ) -> Objective:
     """Make a model with its objective on a device: untrained, or with the weights of `start`."""
     model = Glm4v(config)
@@ -92,7 +93,7 @@ def build(
     else:
         model.load_state_dict(dict(start))
         heads.clear()
-    objective = Objective(model, heads, num_skills, keeps_encoder=keeps_encoder).to(device)
+    objective = Objective(model, heads, num_skills, keeps_encoder=keeps_encoder, features_FC=features_FC).to(device)
     return objective.train()
 
 

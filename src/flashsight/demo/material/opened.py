@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
 from flashsight.core.errors import ConfigError
@@ -22,7 +24,7 @@ from flashsight.demo.colour_names import main_colours
 from flashsight.demo.material.lookalikes import SIDE, Lookalikes
 from flashsight.demo.material.opened_pages import Pages
 from flashsight.demo.material.words import all_words
-from flashsight.demo.sample import Language, Split
+from flashsight.demo.sample import NUM_FEATURES, Language, Split
 from flashsight.demo.vocabulary import CONCEPTS, Term
 
 _CONCEPTS = {concept.name.en: concept.index for concept in CONCEPTS}
@@ -45,13 +47,14 @@ def split_of(text: str) -> Split:
 class Sprite:
     """A drawing: RGBA, cut to its edges, about 112 pixels, and its main colour: two where that is open, none if motley.
 
-    `concept` None: nano has no name for it.
+    `concept` None: nano has no name for it. `feature`: the row of `Material.features` that describes it, None for most.
     """
 
     concept: int | None
     style: str
     picture: Image.Image
     colours: tuple[int, ...] = ()
+    feature: int | None = None
 
     @property
     def is_shape(self) -> bool:
@@ -111,6 +114,20 @@ class Material:
             if name in _CONCEPTS or not name:
                 for pool in _POOLS[split]:
                     self._by_concept[_CONCEPTS.get(name, _UNNAMED), pool].append(number)
+
+    @cached_property
+    def features(self) -> NDArray[np.float16] | None:
+        """A teacher's description of each drawing [drawings, NUM_FEATURES], zeros for most; None where there is none.
+
+        Raises ConfigError when it describes other drawings than the folder's.
+        """
+        path = self.folder / "features.npy"
+        if not path.is_file():
+            return None
+        features: NDArray[np.float16] = np.load(path, allow_pickle=False)
+        if features.shape != (len(self._entries), NUM_FEATURES):
+            raise ConfigError(f"{path} belongs to other drawings; make the material again, or delete the file")
+        return features
 
     @cached_property
     def pages(self) -> Pages:
@@ -182,7 +199,8 @@ class Material:
         if number not in self._sprites:
             name, style, _, start, size = self._entries[number]
             picture = Image.open(io.BytesIO(self._packed[start : start + size])).convert("RGBA")
-            self._sprites[number] = Sprite(_CONCEPTS.get(name), style, picture, main_colours(picture))
+            feature = number if self.features is not None and self.features[number].any() else None
+            self._sprites[number] = Sprite(_CONCEPTS.get(name), style, picture, main_colours(picture), feature)
         return self._sprites[number]
 
     def sprite(self, rng: random.Random, concept: int, split: Split) -> Sprite:

@@ -92,11 +92,11 @@ class Canvas:
         self._lines: list[tuple[float, float, str]] = []
         grid = (self.height // PATCH, self.width // PATCH)
         self._char, self._icon, self._colour = (np.zeros(grid, np.int16) for _ in range(3))
-        self._level = np.full(grid, IGNORED, np.int16)
+        self._level, self._feature = (np.full(grid, IGNORED, np.int16) for _ in range(2))
 
     def labels(self) -> Labels:
         """What was drawn, patch by patch."""
-        return Labels(self._char, self._icon, self._colour, self._level)
+        return Labels(self._char, self._icon, self._colour, self._level, self._feature)
 
     def pixels(self) -> NDArray[np.uint8]:
         """The picture, uint8 [H, W, 3]."""
@@ -117,7 +117,8 @@ class Canvas:
         rows = self._touched(box)
         for labels in (self._char, self._icon, self._colour):
             labels[rows] = 0
-        self._level[rows] = IGNORED
+        for labels in (self._level, self._feature):
+            labels[rows] = IGNORED
 
     def measure(self, box: Box, share: float) -> None:
         """Say of what stands in a box that it shows a value so far along its axis, 0 to 1."""
@@ -221,6 +222,7 @@ class Canvas:
         covered = alpha[: target.shape[0], : target.shape[1]] > 64
         target[covered] = icon
         self._colour[rows, columns][covered] = IGNORED if colour is None else colour + 1
+        self._feature[rows, columns][covered] = IGNORED if sprite.feature is None else sprite.feature
 
     def rounded(self, box: Box, radius: float, fill: Rgb | None, outline: Rgb | None = None, width: int = 1) -> None:
         """A rectangle with rounded corners; radius 0 is square."""

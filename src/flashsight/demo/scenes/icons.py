@@ -93,7 +93,7 @@ def turned(rng: random.Random, sprite: Sprite) -> Sprite:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if rng.random() < 0.2:
         picture = picture.rotate(rng.uniform(-18, 18), Image.Resampling.BILINEAR, expand=True)
-    return Sprite(sprite.concept, sprite.style, picture, sprite.colours)
+    return replace(sprite, picture=picture)
 
 
 def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float) -> Drawn:

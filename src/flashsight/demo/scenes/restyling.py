@@ -47,7 +47,11 @@ def enlarged(picture: Image.Image, width: int, height: int, num_colours: int) ->
 
 
 def _made(sprite: Sprite, picture: Image.Image) -> Sprite:
-    return Sprite(sprite.concept, sprite.style, picture, () if sprite.is_shape else main_colours(picture))
+    colours = () if sprite.is_shape else main_colours(picture)
+    feature = (
+        sprite.feature if sprite.style == "photo" else None
+    )  # a photograph in other light is still one of the same
+    return Sprite(sprite.concept, sprite.style, picture, colours, feature)
 
 
 def _with_alpha(picture: Image.Image, alpha: Image.Image) -> Image.Image:
