@@ -16,10 +16,9 @@ from flashsight.models.kernels import paged, product, rotary, rows
 
 HEADS = {"H": 32, "G": 2, "D": 128, "BD": 128}
 FLOATS = {"cos", "sin", "parts", "tops"}
-INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "ended", "slots"}
+INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots"}
 INTS |= {"tile_sequences", "tile_firsts"}
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
-JOINED = {"JOINS": paged.JOINED_HEADS > 0, "HEADS": paged.JOINED_HEADS}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
 MATRICES = [
@@ -50,12 +49,12 @@ OVERLAPPING = 90
 
 KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     *(
-        (paged._attend_decodes, {**HEADS, **JOINED, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32, "ARE_WRITTEN": is_}, 4)
-        for n, is_ in ((4, False), (4, True), (16, False))
+        (paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32, "ARE_WRITTEN": written}, 4)
+        for n, written in ((4, False), (4, True), (16, False))
     ),
     (
         paged._attend_decodes,
-        {**SMALL, **JOINED, "SPLITS": 16, "S": 4, "R": paged.padded(3), "KEYS": 32, "ARE_WRITTEN": False},
+        {**SMALL, "SPLITS": 16, "S": 4, "R": paged.padded(3), "KEYS": 32, "ARE_WRITTEN": False},
         4,
     ),
     *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16)),

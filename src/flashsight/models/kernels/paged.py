@@ -17,8 +17,8 @@ from flashsight.models.kernels.overlap import begin, let_next_start, wait_for_la
 
 LOG2_E = 1.4426950408889634
 DECODE_KEYS = 32
-DECODE_WARPS = 4
-JOINED_HEADS = 4
+LONELY = 128
+"""Up to so many programs have a multiprocessor each, and then more warps than beside others."""
 CHUNK_KEYS = 64
 CHUNK_ROWS = 128
 
@@ -33,7 +33,6 @@ class Tables:
     row: Tensor
     new: Tensor
     blocks: Tensor
-    ended: Tensor
 
 
 def padded(size: int) -> int:
@@ -73,12 +72,10 @@ def attend_decodes(
     sizes |= {"OVERLAP": overlap, "launch_pdl": overlap}
     _attend_decodes[(num_rows, num_kv_heads, splits)](
         qkv_NHD, *rope, slots_N, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops,
-        tables.ended, o_NHD, size**-0.5 * LOG2_E, S=block_size, R=padded(group), KEYS=DECODE_KEYS,
-        JOINS=JOINED_HEADS > 0, HEADS=JOINED_HEADS, ARE_WRITTEN=are_written, **sizes,
-        num_warps=DECODE_WARPS, num_stages=3,
+        size**-0.5 * LOG2_E, S=block_size, R=padded(group), KEYS=DECODE_KEYS, ARE_WRITTEN=are_written, **sizes,
+        num_warps=8 if num_rows * num_kv_heads * splits <= LONELY else 4, num_stages=3,
     )  # fmt: skip
-    if not JOINED_HEADS:
-        _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
+    _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
     return o_NHD
 
 
@@ -154,10 +151,9 @@ def _turned(source, cos, sin, places, mask):
 
 @triton.jit
 def _attend_decodes(
-    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, ended, o, scale,
+    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
-    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, JOINS: tl.constexpr, HEADS: tl.constexpr,
-    ARE_WRITTEN: tl.constexpr, OVERLAP: tl.constexpr,
+    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, ARE_WRITTEN: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     let_next_start(OVERLAP)
     row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
@@ -205,30 +201,6 @@ def _attend_decodes(
     tl.store(parts + out[:, None] * D + places[None, :], acc, mask=is_head[:, None] & is_place[None, :])
     tl.store(tops + out * 2, top, mask=is_head)
     tl.store(tops + out * 2 + 1, total, mask=is_head)
-    if JOINS:
-        tl.debug_barrier()
-        if tl.atomic_add(ended + row * G + group, 1, sem="acq_rel") == SPLITS - 1:
-            tl.store(ended + row * G + group, 0)
-            for number in tl.static_range(0, H // G, HEADS):
-                joined = number + tl.arange(0, HEADS)
-                line = row * H + group * (H // G) + joined
-                _join(parts, tops, o, line, joined < H // G, places, is_place, SPLITS, D)
-
-
-@triton.jit
-def _join(parts, tops, o, line, is_line, places, is_place, SPLITS: tl.constexpr, D: tl.constexpr):
-    """Heads' pieces into their answers. They were written by other programs: past the first cache."""
-    splits = tl.arange(0, SPLITS)
-    at = line[:, None] * SPLITS + splits[None, :]
-    top = tl.load(tops + at * 2, mask=is_line[:, None], other=0.0, cache_modifier=".cg")
-    total = tl.load(tops + at * 2 + 1, mask=is_line[:, None], other=1.0, cache_modifier=".cg")
-    weights = tl.exp2(top - tl.max(top, axis=1)[:, None])
-    part = tl.load(
-        parts + at[:, :, None] * D + places[None, None, :],
-        mask=is_line[:, None, None] & is_place[None, None, :], other=0.0, cache_modifier=".cg",
-    )  # fmt: skip
-    answer = tl.sum(part * weights[:, :, None], axis=1) / tl.sum(total * weights, axis=1)[:, None]
-    tl.store(o + line[:, None] * D + places[None, :], answer, mask=is_line[:, None] & is_place[None, :])
 
 
 @triton.jit

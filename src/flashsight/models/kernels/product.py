@@ -15,10 +15,10 @@ from flashsight.models.kernels.overlap import begin
 Form = tuple[int, int, int, int]
 """Rows and columns of the matrix that a program holds at once, its warps, and how many such parts are on their way."""
 
-NARROW: Form = (4, 1024, 4, 3)
+NARROW: Form = (2, 4096, 4, 1)
 DEEP: Form = (4, 1024, 4, 3)
 WIDE: Form = (4, 1024, 4, 3)
-GATED: Form = (2, 1024, 4, 1)
+GATED: Form = (1, 2048, 4, 1)
 """Forms for one row: few outputs of few inputs, few outputs of many inputs, many outputs; and with a second matrix,
 which is on its way at the same time."""
 MANY = 8192
@@ -26,9 +26,9 @@ MANY = 8192
 
 ROWS_AT_ONCE = 16
 """Most rows of a product of a few."""
-FEW_NARROW: Form = (16, 256, 1, 6)
-FEW_DEEP: Form = (16, 256, 1, 6)
-FEW_GATED: Form = (16, 256, 1, 3)
+FEW_NARROW: Form = (64, 128, 4, 6)
+FEW_DEEP: Form = (16, 256, 2, 6)
+FEW_GATED: Form = (32, 256, 4, 3)
 """Forms for a few rows. Many outputs without a second matrix are drawn from one row only."""
 
 
