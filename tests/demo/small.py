@@ -19,7 +19,7 @@ from flashsight.processing.tokenizer import Tokenizer
 
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
 SKILLS = ("read", "icon")
-CLASSES = {"char": 5, "icon": 3, "colour": 3, "level": 4}
+CLASSES = {"char": 5, "icon": 3, "colour": 3, "level": 4, "value": 4}
 FEATURES = torch.eye(2, NUM_FEATURES)
 
 
@@ -57,7 +57,7 @@ def sample(shade: int, answer: str, *, pictures: int = 1, size: tuple[int, int] 
     char[0, :2] = 1 + shade % 4
     unknown = np.full(shape, -1, np.int16)
     icon, feature = (np.full(shape, shade % count, np.int16) for count in (3, 2))
-    labels = Labels(char=char, icon=icon, colour=unknown, level=unknown, feature=feature)
+    labels = Labels(char=char, icon=icon, colour=unknown, level=unknown, value=unknown, feature=feature)
     pairs = (Pair("这是什么？", answer, "icon"), Pair("What does it say?", f"shade {shade}", "read"))
     return Sample("test", (pixels,) * pictures, (labels,) * pictures, pairs)
 

@@ -59,8 +59,8 @@ def test_pictures_and_labels_have_the_sizes_of_the_bucket(material: Material, na
         for picture, labels in zip(sample.pictures, sample.labels, strict=True):
             assert picture.shape == (height, width, 3)
             assert picture.dtype == np.uint8
-            limits = (len(material.characters), len(CONCEPTS) + 1, len(COLOURS) + 1, 101, 1)
-            planes = (labels.char, labels.icon, labels.colour, labels.level, labels.feature)
+            limits = (len(material.characters), len(CONCEPTS) + 1, len(COLOURS) + 1, 101, 100, 1)
+            planes = (labels.char, labels.icon, labels.colour, labels.level, labels.value, labels.feature)
             for plane, limit in zip(planes, limits, strict=True):
                 assert plane.shape == (height // PATCH, width // PATCH)
                 assert plane.dtype == np.int16

@@ -30,10 +30,12 @@ FILLS = ((200, 30, 30), (30, 160, 60), (40, 80, 220))
 SERIES = Series("bars", "en", ("East", "West", "South"), (20.0, 50.0, 92.0), "kg", None, is_labelled=False)
 
 
-def drawn_chart(material: Material, kind: Kind, *, has_axis: bool = True, seed: int = 0) -> Canvas:
+def drawn_chart(
+    material: Material, kind: Kind, *, has_axis: bool = True, seed: int = 0, series: Series = SERIES
+) -> Canvas:
     canvas, rng = Canvas(material, (448, 448), (255, 255, 255)), random.Random(seed)
     look = Look(pick_type(rng, material, "train", 20), (0, 0, 0), (220, 220, 220), FILLS, (255, 255, 255), has_axis)
-    draw_series(rng, canvas, replace(SERIES, kind=kind), (20, 20, 428, 428), look)
+    draw_series(rng, canvas, replace(series, kind=kind), (20, 20, 428, 428), look)
     return canvas
 
 
@@ -63,12 +65,22 @@ def test_points_of_a_line_and_names_of_values_bear_levels_and_nothing_else_does(
     assert (drawn_chart(material, "bars", has_axis=False).labels().level == -1).all()
 
 
-@pytest.mark.parametrize(("kind", "place"), [("level", 3), ("feature", 4)])
+@pytest.mark.parametrize(("kind", "along"), [("bars", 1), ("line", 1), ("rows", 0), ("pie", 0)])
+def test_names_of_values_bear_what_is_written_for_them(material: Material, kind: Kind, along: int) -> None:
+    written = replace(SERIES, kind=kind, is_labelled=True, values=(20.0, 8.0, 72.0))
+    values = drawn_chart(material, kind, series=written).labels().value
+    assert set(np.unique(values)) == {-1, 20, 80, 72}
+    first, second, third = (np.argwhere(values == value)[:, along].mean() for value in (20, 80, 72))
+    assert first < second < third
+    assert (drawn_chart(material, kind).labels().value == -1).all()
+
+
+@pytest.mark.parametrize(("kind", "place"), [("level", 3), ("value", 4), ("feature", 5)])
 def test_patches_with_levels_and_descriptions_are_chosen_as_those_with_letters_are(kind: str, place: int) -> None:
     sample = small.sample(40, "树", size=(448, 448))
     none, shown = np.full((32, 32), -1, np.int16), np.full((32, 32), -1, np.int16)
     shown[10:14] = 3
-    planes = {"level": none, "feature": none, "icon": np.zeros((32, 32), np.int16), kind: shown}
+    planes = {"level": none, "value": none, "feature": none, "icon": np.zeros((32, 32), np.int16), kind: shown}
     labels = replace(sample.labels[0], **planes)
     batch = Collator(small.packer(), BatchSize(num_patches=1024, text_tokens=64), 0).collate(
         [replace(sample, labels=(labels,))]

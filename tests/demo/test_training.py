@@ -286,7 +286,7 @@ def test_two_pictures_are_learned_by_heart_and_answered(tmp_path: Path) -> None:
     by_patch = lines[-1]["by_patch"]
     assert isinstance(by_patch, dict)
     assert by_patch.pop("feature") > 0.95
-    assert by_patch == {"char": 1, "icon": 1, "colour": 0, "level": 0}
+    assert by_patch == {"char": 1, "icon": 1, "colour": 0, "level": 0, "value": 0}
     answerer = Answerer(objective.model.eval(), small.tokenizer(), small.packer(), max_tokens=24)
     answers = answerer.answers(TWO)
     assert answers == {(s, p): TWO[s].pairs[p].answer for s in range(2) for p in range(2)}

@@ -54,7 +54,7 @@ class Collator:
 
         pixels N of uint8 [H, W, 3] · ids, groups [B, L] · positions [B, 3, L] · pictures [M] and places [K], rows of
         the flattened B * L · targets, weights, skills [K] · patches [N, 192], rows of all patches in the encoder's
-        order · labels [N, 192, 5] (char, icon, colour, level, feature).
+        order · labels [N, 192, 6] (char, icon, colour, level, value, feature).
         """
         rows = [self._row(sample) for sample in samples]
         length = len(rows[0].ids)
@@ -87,9 +87,9 @@ class Collator:
     def _patch_labels(self, labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
         """Choose patches, those with something on them first in three of four places; return places and labels."""
         order = square_order(*labels.char.shape)
-        kinds = (labels.char, labels.icon, labels.colour, labels.level, labels.feature)
+        kinds = (labels.char, labels.icon, labels.colour, labels.level, labels.value, labels.feature)
         values = np.stack([part.reshape(-1)[order] for part in kinds], axis=-1)
-        has_something = (values[:, [0, 1, 3]] > 0).any(axis=1) | (values[:, 4] != IGNORED)
+        has_something = (values[:, [0, 1, 3, 4]] > 0).any(axis=1) | (values[:, 5] != IGNORED)
         rank = self._numbers.random(len(values)) + ~has_something
         most = np.argsort(rank)[: LABELLED_PATCHES * 3 // 4]
         is_open = (values != IGNORED).any(axis=1)

@@ -31,7 +31,7 @@ from flashsight.demo.optimise import Schedule
 from flashsight.demo.packing import Packer
 from flashsight.demo.recipe import PATCH
 from flashsight.demo.ring import Parts, Ring
-from flashsight.demo.sample import LEVELS, SKILLS, Sample, Split
+from flashsight.demo.sample import LEADING, LEVELS, SKILLS, Sample, Split
 from flashsight.demo.scenes import draw_sample
 from flashsight.demo.scenes.mix import TAUGHT, Mix
 from flashsight.demo.together import company
@@ -139,6 +139,7 @@ def train_nano(training: Training, report: Report) -> None:
             "icon": len(CONCEPTS) + 1,
             "colour": len(COLOURS) + 1,
             "level": LEVELS + 1,
+            "value": 10**LEADING,
         }
         together.open()
         start = _weights(training.start) if training.start else None

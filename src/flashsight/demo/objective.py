@@ -19,7 +19,7 @@ from flashsight.demo.recipe import PATCH
 from flashsight.demo.sample import IGNORED, NUM_FEATURES
 from flashsight.models.glm4v.model import Glm4v
 
-CLASSES = ("char", "icon", "colour", "level")
+CLASSES = ("char", "icon", "colour", "level", "value")
 LABELS = (*CLASSES, "feature")
 
 FEW = 32
@@ -27,7 +27,7 @@ FEW = 32
 
 
 class PatchHeads(nn.Module):
-    """One linear layer for each kind of patch label: four classifiers, and one that describes as a teacher does."""
+    """One linear layer for each kind of patch label: five classifiers, and one that describes as a teacher does."""
 
     def __init__(self, hidden_size: int, num_classes: Mapping[str, int]) -> None:
         super().__init__()

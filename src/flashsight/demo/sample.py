@@ -23,6 +23,7 @@ SKILLS: tuple[str, ...] = get_args(Skill)
 PATCH = 14
 IGNORED = -1
 LEVELS = 100  # parts of an axis
+LEADING = 2  # digits of a written value that a label of patches tells
 NUM_FEATURES = 64  # numbers by which a teacher describes a drawing
 
 # Heights and widths that scenes draw, multiples of two patches, with how often; a batch holds one of them. The largest
@@ -69,6 +70,7 @@ class Labels:
     icon: 1 + index into `vocabulary.CONCEPTS`, 0 where no drawing stands.
     colour: 1 + index into `vocabulary.COLOURS` of the drawing that covers the patch, 0 where none does.
     level: 0 to LEVELS, how far along its axis the value ends whose mark or label covers the patch; -1 elsewhere.
+    value: first LEADING digits of the value that is written for the mark or label covering the patch; -1 elsewhere.
     feature: row of `Material.features` that describes the drawing that covers the patch; -1 where none does.
     """
 
@@ -76,6 +78,7 @@ class Labels:
     icon: NDArray[np.int16]
     colour: NDArray[np.int16]
     level: NDArray[np.int16]
+    value: NDArray[np.int16]
     feature: NDArray[np.int16]
 
 

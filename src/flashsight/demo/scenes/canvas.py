@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from flashsight.demo.material.opened import Font, Material, Sprite
-from flashsight.demo.sample import IGNORED, LARGE, LEVELS, PATCH, Labels, Split
+from flashsight.demo.sample import IGNORED, LARGE, LEADING, LEVELS, PATCH, Labels, Split
 
 Rgb = tuple[int, int, int]
 Box = tuple[float, float, float, float]
@@ -92,11 +92,11 @@ class Canvas:
         self._lines: list[tuple[float, float, str]] = []
         grid = (self.height // PATCH, self.width // PATCH)
         self._char, self._icon, self._colour = (np.zeros(grid, np.int16) for _ in range(3))
-        self._level, self._feature = (np.full(grid, IGNORED, np.int16) for _ in range(2))
+        self._level, self._value, self._feature = (np.full(grid, IGNORED, np.int16) for _ in range(3))
 
     def labels(self) -> Labels:
         """What was drawn, patch by patch."""
-        return Labels(self._char, self._icon, self._colour, self._level, self._feature)
+        return Labels(self._char, self._icon, self._colour, self._level, self._value, self._feature)
 
     def pixels(self) -> NDArray[np.uint8]:
         """The picture, uint8 [H, W, 3]."""
@@ -117,12 +117,17 @@ class Canvas:
         rows = self._touched(box)
         for labels in (self._char, self._icon, self._colour):
             labels[rows] = 0
-        for labels in (self._level, self._feature):
+        for labels in (self._level, self._value, self._feature):
             labels[rows] = IGNORED
 
     def measure(self, box: Box, share: float) -> None:
         """Say of what stands in a box that it shows a value so far along its axis, 0 to 1."""
         self._level[self._centred(box)] = round(share * LEVELS)
+
+    def value(self, box: Box, text: str) -> None:
+        """Say of what stands in a box that this value is written for it."""
+        digits = "".join(filter(str.isdecimal, text))
+        self._value[self._centred(box)] = int(digits[:LEADING].ljust(LEADING, "0"))
 
     def _label_char(self, char: str, box: Box) -> None:
         place = self._places.get(char, IGNORED)

@@ -92,9 +92,14 @@ def _frame(canvas: Canvas, box: Box, look: Look) -> None:
 
 
 def _measure(canvas: Canvas, series: Series, number: int, look: Look, box: Box) -> None:
-    """Label the place of a value's mark, or of its name, with how far along the axis it ends."""
+    """Label the place of a value's mark, or of its name, with where on the axis it ends and what is written for it.
+
+    Without that a name and its value are two looks apart, and answers take another name's value.
+    """
     if look.has_axis:
         canvas.measure(box, series.values[number] / series.top)
+    if series.is_labelled:
+        canvas.value(box, series.said(number))
 
 
 def _columns(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Look) -> None:
@@ -238,7 +243,9 @@ def _pie(rng: random.Random, canvas: Canvas, series: Series, box: Box, look: Loo
     for number, text in enumerate(texts):
         top = at[1] + number * pitch
         canvas.rounded((at[0], top + size * 0.1, at[0] + size * 0.8, top + size * 0.9), 0, look.colours[number])
-        canvas.text(at[0] + size + 4, top, text, look.type, look.strong)
+        x = at[0] + size + 4
+        canvas.text(x, top, text, look.type, look.strong)
+        _measure(canvas, series, number, look, (x, top, x + look.type.width(series.labels[number]), top + size))
 
 
 def _turn(rng: random.Random) -> float:
@@ -269,12 +276,15 @@ def _surrounded_pie(rng: random.Random, canvas: Canvas, series: Series, box: Box
     hole = side * rng.uniform(0.22, 0.3) if rng.random() < 0.2 and not on_slices else 0.0
     _slices(canvas, series, (x, y, side), look, (on_slices, hole, angle))
     has_leaders = rng.random() < 0.4
-    for (at_x, at_y), (rim_x, rim_y), parts in zip(places, _around(series, (x, y, side), angle, 0), lines, strict=True):
+    rims = _around(series, (x, y, side), angle, 0)
+    for slice_, ((at_x, at_y), (rim_x, rim_y), parts) in enumerate(zip(places, rims, lines, strict=True)):
         if has_leaders:
             canvas.pen.line((rim_x, rim_y, at_x, at_y), look.strong)
         for number, line in enumerate(parts):
             text_x = at_x + 3 if at_x >= x + side / 2 else at_x - 3 - look.type.width(line)
-            canvas.text(text_x, at_y - height / 2 + number * size * 1.2, line, look.type, look.strong)
+            top = at_y - height / 2 + number * size * 1.2
+            canvas.text(text_x, top, line, look.type, look.strong)
+            _measure(canvas, series, slice_, look, (text_x, top, text_x + look.type.width(line), top + size))
     return True
 
 

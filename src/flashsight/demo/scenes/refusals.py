@@ -80,4 +80,4 @@ class Nothing:
             (size[1], size[0]), Image.Resampling.BICUBIC
         )
         unknown = np.full((size[0] // 14, size[1] // 14), IGNORED, np.int16)
-        return np.asarray(blurred), Labels(unknown, unknown, unknown, unknown, unknown)
+        return np.asarray(blurred), Labels(*[unknown] * 6)
