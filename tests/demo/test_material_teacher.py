@@ -16,7 +16,7 @@ from PIL import Image
 from flashsight.core.errors import ConfigError
 from flashsight.demo.material import Material, Sprite
 from flashsight.demo.material.teacher import SIDE, reduced, view, write_features
-from flashsight.demo.objective import FEW, Objective, PatchHeads
+from flashsight.demo.objective import FEW, LABELS, Objective, PatchHeads
 from flashsight.demo.sample import IGNORED, NUM_FEATURES, PATCH
 from flashsight.demo.scenes.canvas import Canvas
 from flashsight.demo.scenes.icons import turned
@@ -115,8 +115,8 @@ def objective_of(features_FC: torch.Tensor | None, *, is_clear: bool) -> Objecti
 
 
 def patch_batch(rows: list[int]) -> dict[str, torch.Tensor]:
-    labels = torch.full((1, len(rows), 5), IGNORED)
-    labels[0, :, 4] = torch.tensor(rows)
+    labels = torch.full((1, len(rows), len(LABELS)), IGNORED)
+    labels[0, :, LABELS.index("feature")] = torch.tensor(rows)
     return {"patches": torch.arange(len(rows))[None], "labels": labels}
 
 
