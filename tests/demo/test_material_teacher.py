@@ -130,7 +130,7 @@ def test_the_loss_is_half_the_squared_distance_of_the_described_patches_alone() 
     pairs = [(told[0], features_FC[2].numpy()), (told[2], features_FC[0].numpy())]
     assert loss.item() == pytest.approx(np.mean([((a - b) ** 2).sum() / 2 for a, b in pairs]), rel=1e-5)
     cosines = [a @ b / np.sqrt((a @ a) * (b @ b)) for a, b in pairs]
-    assert counts[:, 4].tolist() == pytest.approx([sum(cosines), 2], rel=1e-4)
+    assert counts[:, LABELS.index("feature")].tolist() == pytest.approx([sum(cosines), 2], rel=1e-4)
 
 
 def test_a_head_of_zeros_learns_gently_and_a_lone_patch_counts_little() -> None:
