@@ -26,10 +26,11 @@ MANY = 8192
 
 ROWS_AT_ONCE = 16
 """Most rows of a product of a few."""
-FEW_NARROW: Form = (64, 128, 4, 6)
+FEW_NARROW: Form = (64, 128, 4, 5)
 FEW_DEEP: Form = (16, 256, 2, 6)
-FEW_GATED: Form = (32, 256, 4, 3)
-"""Forms for a few rows. Many outputs without a second matrix are drawn from one row only."""
+FEW_GATED: Form = (16, 256, 1, 3)
+"""Forms for a few rows, within the 99 KiB of shared memory that smaller cards have. Many outputs without a second
+matrix are drawn from one row only."""
 
 
 def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
