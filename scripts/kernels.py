@@ -43,7 +43,7 @@ MATRICES = {
 }
 FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (8, 1024, 8, 3), (2, 2048, 4, 1), (2, 4096, 4, 1), (4, 2048, 8, 3))
 """Outputs, inputs, warps and stages of a program of the product of one row; half the outputs where it is gated."""
-FEW_FORMS = ((16, 256, 1, 3), (16, 256, 2, 6), (32, 256, 2, 4), (32, 256, 4, 3), (64, 128, 4, 6), (64, 256, 4, 4))
+FEW_FORMS = ((16, 256, 1, 3), (16, 256, 2, 6), (32, 256, 2, 4), (32, 256, 4, 3), (64, 128, 4, 5), (64, 256, 4, 4))
 """The same of the product of a few rows."""
 ONE_ROW, FEW_ROWS = ("NARROW", "DEEP", "WIDE", "GATED"), ("FEW_NARROW", "FEW_DEEP", "FEW_GATED")
 """What `products` changes of the kernels for a while."""

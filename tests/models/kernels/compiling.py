@@ -16,8 +16,7 @@ from flashsight.models.kernels import paged, product, rotary, rows
 
 HEADS = {"H": 32, "G": 2, "D": 128, "BD": 128}
 FLOATS = {"cos", "sin", "parts", "tops"}
-INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots"}
-INTS |= {"tile_sequences", "tile_firsts"}
+INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "tile_sequences", "tile_firsts"}
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
@@ -49,8 +48,8 @@ OVERLAPPING = 90
 
 KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     *(
-        (paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32, "ARE_WRITTEN": written}, 4)
-        for n, written in ((4, False), (4, True), (16, False))
+        (paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32, "ARE_WRITTEN": written}, warps)
+        for n, written, warps in ((4, False, 4), (4, True, 8), (16, False, 4), (16, False, 8))
     ),
     (
         paged._attend_decodes,

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from flashsight.core.errors import ConfigError
+from flashsight.demo.material.opened import FEATURES
 from flashsight.demo.material.packages import unpack_all
-from flashsight.demo.material.teacher import FEATURES, is_installed, write_features
+from flashsight.demo.material.teacher import is_installed, write_features
 from flashsight.demo.material.words import all_words
 from flashsight.demo.tokenizer import MARKS, SIGNS, common_characters
 from flashsight.demo.vocabulary import CONCEPTS, MATERIALS

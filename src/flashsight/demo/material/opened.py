@@ -27,6 +27,7 @@ from flashsight.demo.material.words import all_words
 from flashsight.demo.sample import NUM_FEATURES, Language, Split
 from flashsight.demo.vocabulary import CONCEPTS, Term
 
+FEATURES = "features.npy"
 _CONCEPTS = {concept.name.en: concept.index for concept in CONCEPTS}
 _UNNAMED = -1
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -121,7 +122,7 @@ class Material:
 
         Raises ConfigError when it describes other drawings than the folder's.
         """
-        path = self.folder / "features.npy"
+        path = self.folder / FEATURES
         if not path.is_file():
             return None
         features: NDArray[np.float16] = np.load(path, allow_pickle=False)

