@@ -32,7 +32,11 @@ from flashsight.models.attention.sdpa import SdpaPictures
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.kernels import product, rotary, rows
 from flashsight.models.loading import load_model
+from flashsight.processing.pixels import PixelPath
+from flashsight.processing.resize import PictureSettings
 
+NANO = Path(__file__).parents[1] / "src" / "flashsight" / "assets" / "nano"
+"""Whose pictures are prepared as those of the large checkpoint are."""
 DEVICE, DTYPE = torch.device("cuda", 0), torch.bfloat16
 MATRICES = {
     "qkv": (4608, 4096),
@@ -45,7 +49,7 @@ FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (8, 1024, 8, 3), (2, 2048, 4, 1), (2,
 """Outputs, inputs, warps and stages of a program of the product of one row; half the outputs where it is gated."""
 FEW_FORMS = ((16, 256, 1, 3), (16, 256, 2, 6), (32, 256, 2, 4), (32, 256, 4, 3), (64, 128, 4, 5), (64, 256, 4, 4))
 """The same of the product of a few rows."""
-ONE_ROW, FEW_ROWS = ("NARROW", "DEEP", "WIDE", "GATED"), ("FEW_NARROW", "FEW_DEEP", "FEW_GATED")
+ONE_ROW, FEW_ROWS = ("NARROW", "DEEP", "WIDE", "GATED"), ("FEW_NARROW", "FEW_ROOMY", "FEW_DEEP", "FEW_GATED")
 """What `products` changes of the kernels for a while."""
 STEPS = ((1, 448, 1), (1, 1500, 1), (8, 448, 1), (32, 448, 1), (64, 1500, 1), (1, 0, 16), (1, 0, 384), (1, 0, 1440))
 LONG_STEPS = ((1, 0, 2048), (1, 2048, 2048))
@@ -241,6 +245,8 @@ def steps() -> None:
             found = graphs.find(layout)
             if found is not None:
                 found.attend.fill(layout)
+                if found.hidden is not None:  # products of zeros draw less power and run faster than any prompt's
+                    found.hidden.normal_()
                 line(f"step of {num} x {new} after {past}, recorded", milliseconds(found.replay), **floor)
         encoders(model)
 
@@ -263,12 +269,14 @@ def encoders(model: Glm4v) -> None:
         for name, attend in ways.items():
             ms = milliseconds(lambda: model.encode(patches, [grid], attend))
             line(f"encoder of {side * side} patches, {name}", ms, flops=flops)
-        graphs = PictureGraphs(model, CudaRecorder(DEVICE), ways["one size"], most_patches=6000)
+        pixel_path = PixelPath(PictureSettings.load(NANO))
+        graphs = PictureGraphs(model, CudaRecorder(DEVICE), ways["one size"], pixel_path, most_patches=6000)
         while graphs.has_more:
             graphs.record_next()
+        pixels = torch.randint(0, 256, (512 if side == 36 else 1024,) * 2 + (3,), dtype=torch.uint8, device=DEVICE)
         line(
-            f"encoder of {side * side} patches, recorded",
-            milliseconds(lambda: graphs.encode(patches, grid)),
+            f"encoder of {side * side} patches and the pixels' way to them, recorded",
+            milliseconds(lambda: graphs.encode(pixels, grid)),
             flops=flops,
         )
 

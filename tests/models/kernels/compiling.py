@@ -16,7 +16,7 @@ from flashsight.models.kernels import paged, product, rotary, rows
 
 HEADS = {"H": 32, "G": 2, "D": 128, "BD": 128}
 FLOATS = {"cos", "sin", "parts", "tops"}
-INTS = {"past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "tile_sequences", "tile_firsts"}
+INTS = {"ended", "past", "pasts", "table", "tables", "rows", "news", "blocks", "slots", "tile_sequences", "tile_firsts"}
 NUMBERS = {"scale", "eps", "post_eps", "pre_eps"}
 TILE = {"TOKENS": 8, "KEYS": paged.CHUNK_KEYS}
 
@@ -43,17 +43,20 @@ def product_of(fixed: dict[str, Any], form: product.Form, **more: int) -> tuple[
 
 SMALL = {"H": 6, "G": 2, "D": 8, "BD": paged.padded(8)}
 """A head narrower than what matrix units multiply, as small checkpoints have it."""
+ALONE = {"KEYS": paged.DECODE_KEYS, "JOINS": False, "HEADS": paged.JOINED_HEADS}
+JOINED = ALONE | {"JOINS": True}
 OVERLAPPING = 90
 """The first chip on which a kernel may start before the one before has ended."""
 
 KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     *(
-        (paged._attend_decodes, {**HEADS, "SPLITS": n, "S": 16, "R": 16, "KEYS": 32, "ARE_WRITTEN": written}, warps)
-        for n, written, warps in ((4, False, 4), (4, True, 8), (16, False, 4), (16, False, 8))
+        (paged._attend_decodes, {**HEADS, **JOINED, "SPLITS": n, "S": 16, "R": 16, "ARE_WRITTEN": written}, warps)
+        for n, written, warps in ((4, False, 4), (4, True, 8), (16, False, 4))
     ),
+    (paged._attend_decodes, {**HEADS, **ALONE, "SPLITS": 16, "S": 16, "R": 16, "ARE_WRITTEN": False}, 8),
     (
         paged._attend_decodes,
-        {**SMALL, "SPLITS": 16, "S": 4, "R": paged.padded(3), "KEYS": 32, "ARE_WRITTEN": False},
+        {**SMALL, **JOINED, "SPLITS": 16, "S": 4, "R": paged.padded(3), "ARE_WRITTEN": False},
         4,
     ),
     *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16)),
@@ -68,6 +71,26 @@ KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     *((product._product, *product_of(fixed, form)) for fixed, form in zip(MATRICES, ONE, strict=True)),
     *((product._rows_product, *product_of(fixed, form, BR=product.ROWS_AT_ONCE)) for fixed, form in FEW),
 ]
+
+ROOMY: list[tuple[Any, dict[str, Any], int, int]] = [
+    (
+        paged._attend_chunks,
+        {**HEADS, **TILE, "S": 16, "R": 16, "KEYS": paged.CHUNK_KEYS_ROOMY},
+        8,
+        paged.ROOMY_BYTES,
+    ),
+    (
+        product._rows_product,
+        *product_of(MATRICES[0], product.FEW_ROOMY, BR=product.ROWS_AT_ONCE),
+        product.ROOMY_BYTES,
+    ),
+]
+"""What takes the place of others where a program may have so much shared memory."""
+# What one block may hold, in bytes (CUDA C++ Programming Guide, compute capabilities). sm_89 holds what sm_86 does, and
+# to the compiler both and sm_80 are of one generation.
+MOST_SHARED = {80: 163 << 10, 86: 99 << 10, 90: 227 << 10}
+SEEN_ELSEWHERE = {80}
+"""Chips on which only what does not run on the smaller ones of their generation is compiled."""
 
 
 def type_of(name: str) -> str:
@@ -90,7 +113,8 @@ def compiled(kernel: Any, fixed: dict[str, Any], num_warps: int, chip: int) -> A
 
 if __name__ == "__main__":
     for chip in map(int, sys.argv[1:]):
-        for kernel, fixed, num_warps in KERNELS:
+        roomy = [kernel[:3] for kernel in ROOMY if kernel[3] <= MOST_SHARED[chip]]
+        for kernel, fixed, num_warps in roomy if chip in SEEN_ELSEWHERE else KERNELS + roomy:
             ways = [False, True] if "OVERLAP" in kernel.arg_names and chip >= OVERLAPPING else [False]
             for overlap in ways:
                 chosen = {**fixed, "OVERLAP": overlap}

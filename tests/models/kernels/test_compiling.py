@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.models.kernels.compiling import MOST_SHARED
+
 OVERLAPPING = {
     "_attend_chunks",
     "_attend_decodes",
@@ -20,8 +22,6 @@ OVERLAPPING = {
 }
 """All that steps of one and of a few rows are made of."""
 ROOT = Path(__file__).parents[3]
-# What one block may hold on the smallest chip of a line, in bytes (CUDA C++ Programming Guide, compute capabilities).
-MOST_SHARED = {80: 163 << 10, 86: 99 << 10, 89: 99 << 10, 90: 227 << 10}
 
 
 def test_every_kernel_compiles_and_fits_into_shared_memory(tmp_path: Path) -> None:

@@ -109,6 +109,17 @@ def test_any_step_equals_textbook_softmax(
     torch.testing.assert_close(found.double(), story.expected(), atol=1e-5, rtol=1e-4)
 
 
+def test_the_last_program_of_a_row_joins_its_pieces_in_every_layer_anew(device: torch.device) -> None:
+    from flashsight.models.attention.paged import PagedBackend
+
+    story = Story([(33, 1), (70, 1), (5, 1)], HEADS[0], device)
+    attend = PagedBackend(HEADS[0][0], story.cache).begin(story.layout, story.cache)
+    for _ in range(3):
+        found = attend.attend_packed(1, story.qkv, story.rope)
+        torch.testing.assert_close(found.double(), story.expected(), atol=1e-5, rtol=1e-4)
+        assert not attend._tables.ended.any(), "the count begins at zero for the next layer"
+
+
 def test_padded_rows_and_sequences_change_nothing(device: torch.device) -> None:
     """A step in a form that is larger than it, as a captured graph has it."""
     from flashsight.models.attention.paged import PagedBackend

@@ -90,7 +90,8 @@ class PagedStep:
         self._slots, past, table, row, new, tile_sequences, tile_firsts, blocks = (
             self._numbers[place] for place in self._places
         )
-        self._tables = Tables(past, table, row, new, blocks)
+        ended = torch.zeros(form.num_rows * cache.k.shape[3], dtype=torch.int32, device=cache.k.device)
+        self._tables = Tables(past, table, row, new, blocks, ended)
         self._tiles = (tile_sequences, tile_firsts)
 
     def fits(self, layout: StepLayout) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -36,3 +37,18 @@ def capability_of(device: torch.device) -> Capability:
     if importlib.util.find_spec("triton") is None:
         return Capability(chip, has_kernels=False, reason="triton is not installed (extra `cuda`)")
     return Capability(chip, has_kernels=True, overlaps=(major, minor) >= OVERLAPPING_CAPABILITY)
+
+
+def has_room(tensor: torch.Tensor, num_bytes: int) -> bool:
+    """Tell whether a program on the tensor's device may have so much shared memory for numbers of 16 bits.
+
+    sm_86 and sm_89 have 99 KiB, sm_80 163, sm_90 227; wider numbers take more.
+    """
+    return 2 * _shared_bytes(tensor.device) >= num_bytes * tensor.element_size()
+
+
+@cache
+def _shared_bytes(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 0
+    return int(getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", 0))

@@ -13,26 +13,34 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashsight.models.kernels.capability import has_room
 from flashsight.models.kernels.overlap import begin, let_next_start, wait_for_last
 
 LOG2_E = 1.4426950408889634
 DECODE_KEYS = 32
+JOINED_FROM = 2
+"""From so many rows on the last program of a row joins the pieces of all: a kernel would take longer than it works."""
+JOINED_HEADS = 8
+"""Heads that are joined at once."""
 LONELY = 128
 """Up to so many programs have a multiprocessor each, and then more warps than beside others."""
-CHUNK_KEYS = 64
+CHUNK_KEYS, CHUNK_KEYS_ROOMY = 64, 128
+ROOMY_BYTES = 163_840
+"""Keys of a tile of a chunk's, and on cards whose shared memory holds two tiles of twice as many."""
 CHUNK_ROWS = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
     """Device tables of a step, int32. Sequence n has past[n] tokens in the cache before it; its block ids begin at
-    blocks[table[n]], its queries at row[n], new[n] of them."""
+    blocks[table[n]], its queries at row[n], new[n] of them. ended: a zero for each row and key head, left as a zero."""
 
     past: Tensor
     table: Tensor
     row: Tensor
     new: Tensor
     blocks: Tensor
+    ended: Tensor
 
 
 def padded(size: int) -> int:
@@ -70,12 +78,15 @@ def attend_decodes(
     tops = qkv_NHD.new_empty(num_rows, num_heads, splits, 2, dtype=torch.float32)
     sizes = {"H": num_heads, "G": num_kv_heads, "D": size, "BD": padded(size), "SPLITS": splits}
     sizes |= {"OVERLAP": overlap, "launch_pdl": overlap}
+    joins = num_rows >= JOINED_FROM
     _attend_decodes[(num_rows, num_kv_heads, splits)](
         qkv_NHD, *rope, slots_N, cache_k, cache_v, tables.past, tables.table, tables.blocks, parts, tops,
-        size**-0.5 * LOG2_E, S=block_size, R=padded(group), KEYS=DECODE_KEYS, ARE_WRITTEN=are_written, **sizes,
+        tables.ended, o_NHD, size**-0.5 * LOG2_E, S=block_size, R=padded(group), KEYS=DECODE_KEYS,
+        ARE_WRITTEN=are_written, JOINS=joins, HEADS=JOINED_HEADS, **sizes,
         num_warps=8 if num_rows * num_kv_heads * splits <= LONELY else 4, num_stages=3,
     )  # fmt: skip
-    _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
+    if not joins:
+        _join_splits[(num_rows, num_heads)](parts, tops, o_NHD, **sizes, num_warps=4)
     return o_NHD
 
 
@@ -102,11 +113,12 @@ def attend_chunks(
     block_size, num_kv_heads = cache_k.shape[1:3]
     group = num_heads // num_kv_heads
     o_THD = torch.empty_like(q_THD)
+    keys = CHUNK_KEYS_ROOMY if has_room(q_THD, ROOMY_BYTES) else CHUNK_KEYS
     _attend_chunks[(len(tiles[0]), num_kv_heads)](
         q_THD, cache_k, cache_v, tables.past, tables.table, tables.row, tables.new, tables.blocks, *tiles,
         o_THD, size**-0.5 * LOG2_E, H=num_heads, G=num_kv_heads, D=size, S=block_size,
         R=triton.next_power_of_2(group), TOKENS=chunk_tokens(num_heads, num_kv_heads),
-        BD=padded(size), KEYS=CHUNK_KEYS, OVERLAP=overlap, num_warps=8, num_stages=2, launch_pdl=overlap,
+        BD=padded(size), KEYS=keys, OVERLAP=overlap, num_warps=8, num_stages=2, launch_pdl=overlap,
     )  # fmt: skip
     return o_THD
 
@@ -127,6 +139,16 @@ def _keys_and_values(cache_k, cache_v, at, is_key, places, is_place):
 
 
 @triton.jit
+def _whole_tile(cache_k, cache_v, at, places, is_place, IS_WHOLE: tl.constexpr):
+    """The same where every key exists; a head as wide as its tile needs no mask, which would cost the widest loads."""
+    if IS_WHOLE:
+        return tl.load(cache_k + at[None, :] + places[:, None]), tl.load(cache_v + at[:, None] + places[None, :])
+    k_DK = tl.load(cache_k + at[None, :] + places[:, None], mask=is_place[:, None], other=0.0)
+    v_KD = tl.load(cache_v + at[:, None] + places[None, :], mask=is_place[None, :], other=0.0)
+    return k_DK, v_KD
+
+
+@triton.jit
 def _fold(q, k_DK, v_KD, is_seen, top, total, acc, scale):
     """One tile of keys into the running softmax."""
     scores = tl.dot(q, k_DK, input_precision="ieee") * scale
@@ -142,6 +164,18 @@ def _fold(q, k_DK, v_KD, is_seen, top, total, acc, scale):
 
 
 @triton.jit
+def _fold_all(q, k_DK, v_KD, top, total, acc, scale):
+    """The same for keys that every row sees."""
+    scores = tl.dot(q, k_DK, input_precision="ieee") * scale
+    new_top = tl.maximum(top, tl.max(scores, axis=1))
+    weights = tl.exp2(scores - new_top[:, None])
+    shrink = tl.exp2(top - new_top)
+    total = total * shrink + tl.sum(weights, axis=1)
+    acc = acc * shrink[:, None] + tl.dot(weights.to(v_KD.dtype), v_KD, input_precision="ieee")
+    return new_top, total, acc
+
+
+@triton.jit
 def _turned(source, cos, sin, places, mask):
     """Pairs of neighbours, turned by their angles and rounded as they are stored."""
     x = tl.load(source + places, mask=mask, other=0.0)
@@ -151,9 +185,10 @@ def _turned(source, cos, sin, places, mask):
 
 @triton.jit
 def _attend_decodes(
-    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, scale,
+    qkv, cos, sin, slots, cache_k, cache_v, past, tables, blocks, parts, tops, ended, o, scale,
     H: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, SPLITS: tl.constexpr,
-    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, ARE_WRITTEN: tl.constexpr, OVERLAP: tl.constexpr,
+    S: tl.constexpr, R: tl.constexpr, KEYS: tl.constexpr, ARE_WRITTEN: tl.constexpr, JOINS: tl.constexpr,
+    HEADS: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     let_next_start(OVERLAP)
     row, group, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
@@ -201,6 +236,29 @@ def _attend_decodes(
     tl.store(parts + out[:, None] * D + places[None, :], acc, mask=is_head[:, None] & is_place[None, :])
     tl.store(tops + out * 2, top, mask=is_head)
     tl.store(tops + out * 2 + 1, total, mask=is_head)
+    if JOINS:
+        tl.debug_barrier()  # one thread counts for all of the program's
+        if tl.atomic_add(ended + row * G + group, 1, sem="acq_rel") == SPLITS - 1:
+            tl.store(ended + row * G + group, 0)
+            for number in tl.static_range(0, H // G, HEADS):
+                joined = number + tl.arange(0, HEADS)
+                line = row * H + group * (H // G) + joined
+                _join(parts, tops, o, line, joined < H // G, places, is_place, D, SPLITS)
+
+
+@triton.jit
+def _join(parts, tops, o, line, is_line, places, is_place, D: tl.constexpr, SPLITS: tl.constexpr):
+    """The pieces of some heads into their answers. Other programs wrote them: past the first cache."""
+    splits = tl.arange(0, SPLITS)
+    at = line[:, None] * SPLITS + splits[None, :]
+    top = tl.load(tops + at * 2, mask=is_line[:, None], other=0.0, cache_modifier=".cg")
+    total = tl.load(tops + at * 2 + 1, mask=is_line[:, None], other=1.0, cache_modifier=".cg")
+    weights = tl.exp2(top - tl.max(top, axis=1)[:, None])
+    is_piece = is_line[:, None, None] & is_place[None, None, :]
+    pieces = parts + at[:, :, None] * D + places[None, None, :]
+    part = tl.load(pieces, mask=is_piece, other=0.0, cache_modifier=".cg")
+    answer = tl.sum(part * weights[:, :, None], axis=1) / tl.sum(total * weights, axis=1)[:, None]
+    tl.store(o + line[:, None] * D + places[None, :], answer, mask=is_line[:, None] & is_place[None, :])
 
 
 @triton.jit
@@ -243,7 +301,14 @@ def _attend_chunks(
     total = tl.zeros((TOKENS * R,), tl.float32)
     acc = tl.zeros((TOKENS * R, BD), tl.float32)
     end = past + tl.minimum(first_token + TOKENS, num_new)
-    for first in range(0, end, KEYS):
+    all_seen = (past + first_token + 1) // KEYS * KEYS
+    for first in range(0, all_seen, KEYS):
+        keys = first + tl.arange(0, KEYS)
+        block = tl.load(blocks + table + keys // S).to(tl.int64)
+        at = ((block * S + keys % S) * G + group) * D
+        k_DK, v_KD = _whole_tile(cache_k, cache_v, at, places, is_place, BD == D)
+        top, total, acc = _fold_all(q_LD, k_DK, v_KD, top, total, acc, scale)
+    for first in range(all_seen, end, KEYS):
         keys = first + tl.arange(0, KEYS)
         is_key = keys < end
         at = _places_of(keys, is_key, table, blocks, group, G, D, S)

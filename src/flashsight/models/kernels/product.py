@@ -10,6 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from flashsight.models.kernels.capability import has_room
 from flashsight.models.kernels.overlap import begin
 
 Form = tuple[int, int, int, int]
@@ -27,10 +28,12 @@ MANY = 8192
 ROWS_AT_ONCE = 16
 """Most rows of a product of a few."""
 FEW_NARROW: Form = (64, 128, 4, 5)
+FEW_ROOMY: Form = (64, 128, 4, 6)
 FEW_DEEP: Form = (16, 256, 2, 6)
 FEW_GATED: Form = (16, 256, 1, 3)
-"""Forms for a few rows, within the 99 KiB of shared memory that smaller cards have. Many outputs without a second
-matrix are drawn from one row only."""
+"""Forms for a few rows, within the 99 KiB of shared memory that smaller cards have; FEW_ROOMY stands for FEW_NARROW
+where there are ROOMY_BYTES. Many outputs without a second matrix are drawn from one row only."""
+ROOMY_BYTES = 122_880
 
 
 def vector_product(x_1C: Tensor, weight_OC: Tensor, bias_O: Tensor | None, *, overlap: bool = False) -> Tensor:
@@ -79,7 +82,8 @@ def _rows_product_of(
     (num_rows, num_inputs), is_gated = x_TC.shape, gated_scale is not None
     num_outputs = weight_OC.shape[0] // (2 if is_gated else 1)
     y_TO = x_TC.new_empty(num_rows, num_outputs)
-    form = FEW_GATED if is_gated else FEW_DEEP if num_inputs > MANY else FEW_NARROW
+    narrow = FEW_ROOMY if has_room(x_TC, ROOMY_BYTES) else FEW_NARROW
+    form = FEW_GATED if is_gated else FEW_DEEP if num_inputs > MANY else narrow
     _rows_product[(triton.cdiv(num_outputs, form[0]),)](
         x_TC, weight_OC, weight_OC if bias_O is None else bias_O, y_TO, gated_scale or 1.0, num_rows,
         OUT=num_outputs, IN=num_inputs, HAS_BIAS=bias_O is not None, IS_GATED=is_gated, BO=form[0], BC=form[1],
