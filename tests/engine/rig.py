@@ -163,6 +163,7 @@ def _takeover(model: Glm4v, cache: KVCache, limits: Limits) -> Takeover:
         step_tokens=limits.step_tokens,
         most_patches=limits.encode_patches,
         pictures=KernelPictures(),
+        pixel_path=pixel_path,
         overlaps=capability_of(model.device).overlaps,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,17 @@ def some_picture(seed: int, height: int = 84, width: int = 112) -> Picture:
 def pixel_path(pixels_HWC: torch.Tensor, resized: tuple[int, int]) -> torch.Tensor:
     """Normalise and cut into patches in 2x2 squares, columns in (channel, row, column) order; crops, never resizes."""
     pixels_HWC = pixels_HWC[: resized[0], : resized[1]]
-    mean, std = (torch.tensor(numbers, device=pixels_HWC.device) for numbers in (MEAN, STD))
+    mean, std = _constants(pixels_HWC.device)
     values = (pixels_HWC.float() / 255 - mean) / std
     h, w = resized[0] // 28, resized[1] // 28
     squares = values.reshape(h, 2, 14, w, 2, 14, 3).permute(0, 3, 1, 4, 6, 2, 5)
     return squares.reshape(h * w * 4, 588)
+
+
+@cache
+def _constants(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Made once: nothing may be copied from the host while a GPU's work is recorded."""
+    return torch.tensor(MEAN, device=device), torch.tensor(STD, device=device)
 
 
 @dataclass(frozen=True)

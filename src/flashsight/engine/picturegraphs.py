@@ -1,12 +1,15 @@
 """Pictures of common sizes, encoded by replaying what was recorded once: two hundred kernels start at the price of one.
 
-Every recorded size takes its own patches in and leaves its features in a tensor of its own. Needs triton.
+Every recorded size takes its own patches in and leaves its features in a tensor of its own. The way from pixels to
+those patches is recorded besides, for each size that pictures come in. Needs triton.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,11 +19,21 @@ from flashsight.engine.graphs import Recorder, Replay
 from flashsight.models.attention.layout import AttendPictures
 from flashsight.models.door import VisionLanguageModel
 
-COMMON_GRIDS = (Grid(t=1, h=36, w=36), Grid(t=1, h=74, w=74))
-"""Squares of 512 and of 1024 pixels; recorded before anybody shows one."""
+Source = tuple[int, int, Grid]
+"""Height and width in pixels as a picture comes, and the grid that it is shown on."""
+
+COMMON: tuple[Source, ...] = ((512, 512, Grid(t=1, h=36, w=36)), (1024, 1024, Grid(t=1, h=74, w=74)))
+"""Recorded before anybody shows one."""
 OFTEN = 4
 """So many pictures of one size are shown before it is recorded, too."""
-MOST_GRIDS = 8
+MOST_GRIDS = MOST_SOURCES = 8
+
+
+class PixelPath(Protocol):
+    """From a decoded picture to what the encoder reads. Given by whoever builds the engine."""
+
+    def __call__(self, pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
+        """Resize uint8 [H, W, 3] to (height, width), normalise and cut into patches_PK, on the tensor's device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +49,38 @@ class RecordedPicture:
     tables: tuple[Tensor, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedPixels:
+    """Uint8 pixels [H, W, 3] in; the patches go where the recorded size takes them in."""
+
+    pixels: Tensor
+    replay: Replay
+
+
 class PictureGraphs:
     """The recorded sizes of one encoder. Used by the engine's thread."""
 
     def __init__(
-        self, model: VisionLanguageModel, recorder: Recorder, attend: AttendPictures, *, most_patches: int
+        self,
+        model: VisionLanguageModel,
+        recorder: Recorder,
+        attend: AttendPictures,
+        pixel_path: PixelPath,
+        *,
+        most_patches: int,
     ) -> None:
         """most_patches: larger pictures are never recorded; their kernels take longer than their start."""
-        self._model, self._recorder, self._attend = model, recorder, attend
-        self._most_patches = most_patches
-        self._num_shown: Counter[Grid] = Counter()
+        self._model, self._recorder, self._attend, self._pixel_path = model, recorder, attend, pixel_path
+        self._most_patches, self._most_sources = most_patches, MOST_SOURCES
+        self._num_shown: Counter[Grid | Source] = Counter()
         self._recorded: dict[Grid, RecordedPicture] = {}
-        self._todo = [grid for grid in reversed(COMMON_GRIDS) if grid.num_patches <= most_patches]
-        self.num_replays = 0
+        self._sources: dict[Source, RecordedPixels] = {}
+        self._patch = math.isqrt(model.shape.patch_elements // 3)
+        self._todo: list[Grid | Source] = []
+        for source in reversed(COMMON):
+            if source[2].num_patches <= most_patches:
+                self._todo += [source, source[2]]
+        self.num_replays = self.num_source_replays = 0
 
     @property
     def num_recorded(self) -> int:
@@ -62,32 +94,67 @@ class PictureGraphs:
 
     @torch.inference_mode()
     def record_next(self) -> None:
-        """Record one more size."""
-        grid = self._todo.pop()
+        """Record one more size, or the way of one size's pixels to it."""
+        size = self._todo.pop()
+        if isinstance(size, Grid):
+            self._record(size)
+        else:
+            self._record_source(size)
+
+    def stop_recording(self) -> None:
+        """Record no more: memory is short."""
+        self._todo.clear()
+        self._most_patches = self._most_sources = 0
+
+    @torch.inference_mode()
+    def encode(self, pixels_HWC: Tensor, grid: Grid) -> Tensor | None:
+        """Return features_MC, which own their memory, of uint8 pixels; None for a size that is not recorded."""
+        recorded = self._recorded.get(grid)
+        if recorded is None:
+            self._note(grid)
+            return None
+        self.num_replays += 1
+        source = (pixels_HWC.shape[0], pixels_HWC.shape[1], grid)
+        if (known := self._sources.get(source)) is not None:
+            known.pixels.copy_(pixels_HWC)
+            known.replay()
+            self.num_source_replays += 1
+        else:
+            self._note(source)
+            recorded.patches.copy_(self._pixel_path(pixels_HWC, self._shown(grid)))
+        recorded.replay()
+        return recorded.features.clone()
+
+    def _record(self, grid: Grid) -> None:
         model, attend = self._model, self._attend
         tables = model.tables_of(grid)
         patches_PK = torch.zeros(grid.num_patches, model.shape.patch_elements, dtype=model.dtype, device=model.device)
         replay, features_MC = self._recorder.record(lambda: model.encode(patches_PK, [grid], attend))
         self._recorded[grid] = RecordedPicture(patches_PK, features_MC, replay, tables)
 
-    def stop_recording(self) -> None:
-        """Record no more: memory is short."""
-        self._todo.clear()
-        self._most_patches = 0
-
-    def encode(self, patches_PK: Tensor, grid: Grid) -> Tensor | None:
-        """Return features_MC that own their memory; None for a size that is not recorded."""
+    def _record_source(self, source: Source) -> None:
+        height, width, grid = source
         recorded = self._recorded.get(grid)
-        if recorded is None:
-            self._note(grid)
-            return None
-        self.num_replays += 1
-        recorded.patches.copy_(patches_PK)
-        recorded.replay()
-        return recorded.features.clone()
+        if recorded is None:  # its recording failed
+            return
+        pixels_HWC = torch.zeros(height, width, 3, dtype=torch.uint8, device=self._model.device)
+        replay, _ = self._recorder.record(
+            lambda: recorded.patches.copy_(self._pixel_path(pixels_HWC, self._shown(grid)))
+        )
+        self._sources[source] = RecordedPixels(pixels_HWC, replay)
 
-    def _note(self, grid: Grid) -> None:
-        self._num_shown[grid] += 1
-        is_due = self._num_shown[grid] == OFTEN and grid not in self._todo
-        if is_due and grid.num_patches <= self._most_patches and len(self._recorded) + len(self._todo) < MOST_GRIDS:
-            self._todo.append(grid)
+    def _shown(self, grid: Grid) -> tuple[int, int]:
+        """Height and width in pixels on a grid."""
+        return self._patch * grid.h, self._patch * grid.w
+
+    def _note(self, size: Grid | Source) -> None:
+        self._num_shown[size] += 1
+        if self._num_shown[size] != OFTEN or size in self._todo:
+            return
+        if isinstance(size, Grid):
+            num_grids = len(self._recorded) + sum(isinstance(each, Grid) for each in self._todo)
+            is_room = size.num_patches <= self._most_patches and num_grids < MOST_GRIDS
+        else:
+            is_room = len(self._sources) + sum(not isinstance(each, Grid) for each in self._todo) < self._most_sources
+        if is_room:
+            self._todo.append(size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from flashsight.core.types import Grid, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
 from flashsight.engine.device import Stamp
+from flashsight.engine.picturegraphs import PixelPath
 from flashsight.engine.plan import Chunk
 from flashsight.engine.sampler import Sampler, SamplingState
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 FeaturesOf = Callable[[PictureKey], Tensor]
 DrawnBefore = tuple[Tensor, Seq[int]]
 """Tokens of the step before, on the device, and for each chunk the place of its own."""
-
-
-class PixelPath(Protocol):
-    """From a decoded picture to what the encoder reads. Given by whoever builds the engine."""
-
-    def __call__(self, pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
-        """Resize uint8 [H, W, 3] to (height, width), normalise and cut into patches_PK, on the tensor's device."""
 
 
 class Runner:
@@ -69,19 +63,20 @@ class Runner:
     @torch.inference_mode()
     def encode(self, pictures: Seq[PictureInput], pixels: Seq[NDArray[np.uint8]]) -> list[Tensor]:
         """Return features_MC of each picture; each owns its memory, so that one can be dropped alone."""
-        patches = [self._patches(picture, rows) for picture, rows in zip(pictures, pixels, strict=True)]
+        uploaded = [self._upload(rows) for rows in pixels]
         graphs = None if self._takeover is None else self._takeover.picture_graphs
         if graphs is None:
-            return self._encode(patches, pictures)
-        found = [graphs.encode(rows, picture.grid) for rows, picture in zip(patches, pictures, strict=True)]
+            return self._encode(uploaded, pictures)
+        found = [graphs.encode(rows, picture.grid) for rows, picture in zip(uploaded, pictures, strict=True)]
         others = [place for place, features_MC in enumerate(found) if features_MC is None]
-        packed = iter(self._encode([patches[place] for place in others], [pictures[place] for place in others]))
+        packed = iter(self._encode([uploaded[place] for place in others], [pictures[place] for place in others]))
         return [next(packed) if features_MC is None else features_MC for features_MC in found]
 
-    def _encode(self, patches: list[Tensor], pictures: Seq[PictureInput]) -> list[Tensor]:
-        """Return the same of pictures that are packed."""
-        if not patches:
+    def _encode(self, pixels: list[Tensor], pictures: Seq[PictureInput]) -> list[Tensor]:
+        """Return the same of pictures on the device that are packed."""
+        if not pixels:
             return []
+        patches = [self._patches(picture, rows) for picture, rows in zip(pictures, pixels, strict=True)]
         patches_PK = patches[0] if len(patches) == 1 else torch.cat(patches)
         features_MC = self._model.encode(patches_PK, [picture.grid for picture in pictures])
         if len(pictures) == 1:
@@ -233,8 +228,7 @@ class Runner:
                 features_MC = features_of(part.picture.key)
                 hidden_TC[row : row + num_rows] = features_MC[part.offset : part.offset + num_rows]
 
-    def _patches(self, picture: PictureInput, pixels: NDArray[np.uint8]) -> Tensor:
-        pixels_HWC = self._upload(pixels)
+    def _patches(self, picture: PictureInput, pixels_HWC: Tensor) -> Tensor:
         return self._pixel_path(pixels_HWC, picture.resized).to(self._model.dtype)
 
     def _upload(self, pixels: NDArray[np.uint8]) -> Tensor:

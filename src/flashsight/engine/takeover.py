@@ -18,7 +18,7 @@ from torch import Tensor
 
 from flashsight.core.types import Grid
 from flashsight.engine.graphs import Recorder, StepGraphs, usual_forms
-from flashsight.engine.picturegraphs import PictureGraphs
+from flashsight.engine.picturegraphs import PictureGraphs, PixelPath
 from flashsight.engine.snapshot import Progress
 from flashsight.models.attention.layout import (
     AttendPictures,
@@ -67,13 +67,16 @@ class Takeover:
         step_tokens: int,
         most_patches: int = 0,
         pictures: AttendPictures | None = None,
+        pixel_path: PixelPath | None = None,
         graph_bytes: int = 0,
         overlaps: bool = False,
     ) -> None:
-        """most_patches: of pictures that are recorded. graph_bytes: the most that recordings may hold; 0: no bound.
-        overlaps: try kernels that start before the ones before them have ended, and keep them if they are sound.
+        """most_patches: of pictures that are recorded, where there is a pixel_path for them. graph_bytes: the most that
+        recordings may hold; 0: no bound. overlaps: try kernels that start before the ones before them have ended, and
+        keep them if they are sound.
         """
-        self._model, self._cache, self._recorder, self._pictures = model, cache, recorder, pictures
+        self._model, self._cache, self._recorder = model, cache, recorder
+        self._pictures, self._pixel_path = pictures, pixel_path
         self._max_sequences, self._step_tokens, self._most_patches = max_sequences, step_tokens, most_patches
         self._most_bytes, self._overlaps = graph_bytes, overlaps
         self._tried_out, self._is_sound = Event(), False
@@ -133,9 +136,14 @@ class Takeover:
         if self._pictures is None:
             return
         self._model.attend_pictures = self._pictures
-        if self._recorder is not None:
-            attend = KernelPictures(is_recorded=True)
-            self.picture_graphs = PictureGraphs(self._model, self._recorder, attend, most_patches=self._most_patches)
+        if self._recorder is not None and self._pixel_path is not None:
+            self.picture_graphs = PictureGraphs(
+                self._model,
+                self._recorder,
+                KernelPictures(is_recorded=True),
+                self._pixel_path,
+                most_patches=self._most_patches,
+            )
 
     def _change_steps(self) -> None:
         self.backend = PagedBackend(self._model.shape.num_heads, self._cache, overlaps=self._overlaps)

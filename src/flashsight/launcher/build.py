@@ -153,13 +153,14 @@ def build_engine(config: Config, loaded: LoadedModel, plan: MemoryPlan, processo
         dtype=loaded.dtype,
         device=loaded.device,
     )
+    pixel_path = PixelPath(processor.settings)
     runner = Runner(
         model=loaded.model,
         backend=SdpaBackend(),
         cache=cache,
-        pixel_path=PixelPath(processor.settings),
+        pixel_path=pixel_path,
         step_tokens=plan.limits.step_tokens,
-        takeover=takeover_of(config, loaded, plan, cache),
+        takeover=takeover_of(config, loaded, plan, cache, pixel_path),
     )
     tiers = build_tiers(config, loaded)
     sampler = Sampler(vocab_size=shape.vocab_size, max_sequences=plan.limits.max_sequences, device=loaded.device)

@@ -12,12 +12,15 @@ from flashsight.models.kernels.capability import capability_of
 from flashsight.models.loading import LoadedModel
 
 if TYPE_CHECKING:
+    from flashsight.engine.picturegraphs import PixelPath
     from flashsight.engine.takeover import Takeover
 
 _log = logging.getLogger(__name__)
 
 
-def takeover_of(config: Config, loaded: LoadedModel, plan: MemoryPlan, cache: KVCache) -> Takeover | None:
+def takeover_of(
+    config: Config, loaded: LoadedModel, plan: MemoryPlan, cache: KVCache, pixel_path: PixelPath
+) -> Takeover | None:
     """Return what changes over to the kernels of our own, or None where torch's own serve throughout."""
     capability = capability_of(loaded.device)
     if config.engine.kernels == "off" or not capability.has_kernels:
@@ -37,6 +40,7 @@ def takeover_of(config: Config, loaded: LoadedModel, plan: MemoryPlan, cache: KV
         step_tokens=plan.limits.step_tokens,
         most_patches=LargestPicture.of(config.media, loaded.model.shape).num_patches,
         pictures=KernelPictures(),
+        pixel_path=pixel_path,
         graph_bytes=plan.reserve_bytes // 2,
         overlaps=capability.overlaps and config.engine.kernels == "auto",
     )

@@ -31,6 +31,7 @@ from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
 
 COMMON = Grid(t=1, h=6, w=8)
+COMMON_SOURCE = (84, 112, COMMON)
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 
 
@@ -45,7 +46,7 @@ def model(tiny_checkpoint: Path) -> Iterator[Glm4v]:
 
 @pytest.fixture(autouse=True)
 def one_common_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picturegraphs, "COMMON_GRIDS", (COMMON,))
+    monkeypatch.setattr(picturegraphs, "COMMON", (COMMON_SOURCE,))
 
 
 def shown(pixels: Picture) -> PictureInput:
@@ -65,7 +66,14 @@ def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_t
     cache = cache_of(model, num_blocks=8, block_size=16)
     plain = Runner(model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8)
     takeover = Takeover(
-        model, cache, recorder_of(model), max_sequences=1, step_tokens=8, most_patches=48, pictures=KernelPictures()
+        model,
+        cache,
+        recorder_of(model),
+        max_sequences=1,
+        step_tokens=8,
+        most_patches=48,
+        pictures=KernelPictures(),
+        pixel_path=pixel_path,
     )
     fast = Runner(
         model=model, backend=SdpaBackend(), cache=cache, pixel_path=pixel_path, step_tokens=8, takeover=takeover
@@ -79,35 +87,87 @@ def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_t
     graphs = takeover.picture_graphs
     assert graphs is not None
     assert graphs.num_recorded == 1
+    assert graphs.num_source_replays == 0
     for number in (1, 2):
         for found, features in zip(fast.encode(pictures, pixels), expected, strict=True):
             assert float((found - features).norm() / features.norm()) < 1e-5
             assert found.untyped_storage().nbytes() == found.nbytes
-        assert graphs.num_replays == 3 * number
+        assert graphs.num_replays == graphs.num_source_replays == 3 * number
     assert graphs.has_more, "a size that is shown four times is recorded, too"
     assert takeover.progress.is_under_way
     while takeover.go_on():
         pass
     fast.encode(pictures, pixels)
-    assert graphs.num_replays == 6 + 5
+    assert (graphs.num_replays, graphs.num_source_replays) == (6 + 5, 6 + 3)
+    fast.encode(pictures, pixels)
+    while takeover.go_on():
+        pass
+    for found, features in zip(fast.encode(pictures, pixels), expected, strict=True):
+        assert float((found - features).norm() / features.norm()) < 1e-5
+    assert (graphs.num_replays, graphs.num_source_replays) == (6 + 15, 6 + 6 + 5), "its pixels' way is, too"
+
+
+def test_a_picture_that_is_resized_reaches_a_recorded_size_by_its_own_way(model: Glm4v) -> None:
+    calls: list[tuple[tuple[int, ...], tuple[int, int]]] = []
+
+    def resizing(pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
+        calls.append((tuple(pixels_HWC.shape), resized))
+        return pixel_path(pixels_HWC[: resized[0], : resized[1]], resized)
+
+    graphs = PictureGraphs(
+        model, recorder_of(model), KernelPictures(is_recorded=True), resizing, most_patches=COMMON.num_patches
+    )
+    while graphs.has_more:
+        graphs.record_next()
+    calls.clear()
+    large = torch.from_numpy(some_picture(1, 112, 140).copy()).to(model.device)
+    features = graphs.encode(large, COMMON)
+    assert calls == [((112, 140, 3), (84, 112))]
+    cut = graphs.encode(large[:84, :112].contiguous(), COMMON)
+    assert features is not None
+    assert cut is not None
+    assert torch.equal(features, cut)
+    assert (graphs.num_replays, graphs.num_source_replays) == (2, 1)
 
 
 def test_large_sizes_and_more_than_a_few_are_never_recorded(model: Glm4v, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picturegraphs, "MOST_GRIDS", 2)
-    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), most_patches=48)
+    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), pixel_path, most_patches=48)
     for grid in (Grid(t=1, h=8, w=8), Grid(t=1, h=2, w=2), Grid(t=1, h=4, w=2), Grid(t=1, h=2, w=4)):
         for _ in range(9):
-            patches_PK = torch.zeros(grid.num_patches, model.shape.patch_elements, device=model.device)
-            assert graphs.encode(patches_PK, grid) is None
+            pixels_HWC = torch.zeros(14 * grid.h, 14 * grid.w, 3, dtype=torch.uint8, device=model.device)
+            assert graphs.encode(pixels_HWC, grid) is None
     recorded = 0
     while graphs.has_more:
         graphs.record_next()
         recorded += 1
-    assert recorded == graphs.num_recorded == 2
+    assert graphs.num_recorded == 2
+    assert recorded == 3, "two sizes, and the way of the common one's pixels"
+
+
+def test_a_size_is_reached_from_a_few_sources_by_recordings_and_from_all_others_without(
+    model: Glm4v, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picturegraphs, "MOST_SOURCES", 2)
+
+    def cropping(pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
+        return pixel_path(pixels_HWC[: resized[0], : resized[1]], resized)
+
+    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), cropping, most_patches=48)
+    for _ in range(6):
+        for wider in (0, 28, 56):
+            picture = torch.from_numpy(some_picture(1, 84, 112 + wider).copy()).to(model.device)
+            graphs.encode(picture, COMMON)
+        while graphs.has_more:
+            graphs.record_next()
+    before = graphs.num_source_replays
+    for wider in (0, 28, 56):
+        graphs.encode(torch.zeros(84, 112 + wider, 3, dtype=torch.uint8, device=model.device), COMMON)
+    assert graphs.num_source_replays == before + 2
 
 
 def test_a_recording_outlives_the_tables_that_are_kept_for_its_size(model: Glm4v) -> None:
-    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), most_patches=48)
+    graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), pixel_path, most_patches=48)
     graphs.record_next()
     held = graphs._recorded[COMMON].tables
     assert [id(table) for table in held] == [id(table) for table in model.tables_of(COMMON)]
@@ -232,6 +292,7 @@ def test_what_cannot_be_recorded_stops_only_its_like_and_steps_are_tried_once_mo
         recorder,
         **limits,
         pictures=KernelPictures(),
+        pixel_path=pixel_path,
         overlaps=True,
     )
     monkeypatch.setattr(takeover, "_worst_difference", lambda: 0.0)
