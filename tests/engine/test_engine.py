@@ -13,7 +13,8 @@ from tests.engine.rig import LONG_TEXT, PICTURE, SALT, TEXT, Gate, MakeRig, begi
 from tests.support.prompts import Prompt, greedy, hf_greedy, model_input, some_picture
 
 from flashsight.core.errors import NotReady, Overloaded, PromptTooLong
-from flashsight.core.types import ModelInput, TokenEvent, TokenSampling
+from flashsight.core.types import ModelInput, PromptStats, Timings, TokenEvent, TokenSampling
+from flashsight.engine import publish
 from flashsight.engine.publish import Outbox, Ticket
 from flashsight.engine.sequence import SequenceId
 from flashsight.engine.trace import Trace
@@ -218,6 +219,27 @@ async def test_one_step_wakes_an_event_loop_once() -> None:
         del loop.call_soon_threadsafe
     assert [(await ticket.next()).token for ticket in tickets] == [0, 1, 2, 3, 4]
     assert len(calls) == 1
+
+
+async def test_only_behind_a_first_token_does_the_engine_leave_the_interpreter_to_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(publish.time, "sleep", pauses.append)
+    outbox, ticket = Outbox(), Ticket(asyncio.get_running_loop(), SequenceId(1))
+    stats = PromptStats(prompt_tokens=1, picture_tokens=0, cached_tokens=0, picture_level="none", timings=Timings())
+    for event, expected in (
+        (TokenEvent(token=1, stats=stats), 1),
+        (TokenEvent(token=2), 1),
+        (TokenEvent(token=3, finish="stop"), 1),
+        (TokenEvent(token=4, stats=stats), 2),
+    ):
+        outbox.put(ticket, event)
+        outbox.flush()
+        outbox.let_pass()
+        outbox.let_pass()
+        assert len(pauses) == expected
+    assert [(await ticket.next()).token for _ in range(4)] == [1, 2, 3, 4]
 
 
 async def test_stopping_with_drain_answers_all_that_was_asked(make_rig: MakeRig, tiny_reference: Any) -> None:

@@ -107,6 +107,8 @@ class Loop:
             self.snapshot = self._count()
         if self._flight is not None or not self._runner.is_ahead or not self._requests or self._lost:
             self._flush()
+            if self._flight is not None:
+                self._outbox.let_pass()
         return is_busy
 
     def rest(self) -> bool:

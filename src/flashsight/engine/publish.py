@@ -6,12 +6,16 @@ One wake-up per step and event loop, however many sequences the step moved.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from flashsight.core.types import TokenEvent
 from flashsight.engine.sequence import SequenceId
 
 Letter = TokenEvent | Exception
+
+FIRST_OUT_SECONDS = 0.0005
+"""How long an event loop takes to send a first token if nobody else wants the interpreter's lock."""
 
 
 class Ticket:
@@ -51,9 +55,11 @@ class Outbox:
 
     def __init__(self) -> None:
         self._letters: dict[asyncio.AbstractEventLoop, list[tuple[Ticket, Letter]]] = {}
+        self._has_first = False
 
     def put(self, ticket: Ticket, letter: Letter) -> None:
         """Hold a letter until the next flush."""
+        self._has_first |= isinstance(letter, TokenEvent) and letter.stats is not None
         self._letters.setdefault(ticket.loop, []).append((ticket, letter))
 
     def flush(self) -> list[Ticket]:
@@ -66,6 +72,15 @@ class Outbox:
                 lost.extend(ticket for ticket, _ in letters)
         self._letters = {}
         return lost
+
+    def let_pass(self) -> None:
+        """Leave the interpreter to the event loops for a moment if a first token has just gone out to them.
+
+        For whoever has time, as while the device computes: else each of their calls waits for the lock.
+        """
+        if self._has_first:
+            time.sleep(FIRST_OUT_SECONDS)
+        self._has_first = False
 
 
 def _deliver(letters: list[tuple[Ticket, Letter]]) -> None:
