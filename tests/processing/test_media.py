@@ -25,6 +25,7 @@ from flashsight.processing.references import base64_bytes
 from .pictures import chunk, encoded, png, scene, webp_canvas, with_exif
 
 PNG = encoded(scene(32, 24))
+JPEG = encoded(scene(32, 24), "JPEG")
 B64 = base64.b64encode(PNG).decode()
 
 
@@ -76,6 +77,32 @@ def test_a_picture_that_passed_before_passes_again_without_unpacking_a_reader_or
     assert len(reads) == len(unpacked) == len(hops) == len(refs), "once for each way in which a picture is written"
     assert again == [each for each in first for _ in range(2)]
     assert [one.content for one in first] == [PNG, PNG, PNG + bytes(200_000)]
+
+
+@pytest.mark.parametrize(
+    ("content", "num_hops"),
+    [
+        (JPEG, 0),
+        (JPEG + bytes(200_000), 1),
+        (PNG, 1),
+        (JPEG[:2] + b"\xff\xfe\x0f\xfe" + bytes(4092) + JPEG[2:], 1),
+        (JPEG + b"\xff\xfe\0\2" * 2049, 1),
+    ],
+    ids=["plain", "large", "another kind", "a long header", "many segments"],
+)
+def test_only_a_small_plain_jpeg_is_examined_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, num_hops: int
+) -> None:
+    hops = []
+
+    async def counted(call: Callable[..., Media], *given: object) -> Media:
+        hops.append(call)
+        return call(*given)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    found = asyncio.run(MediaGate(MediaConfig()).admit(PictureRef(url=base64.b64encode(content).decode())))
+    assert (found.content, found.width, found.height) == (content, 32, 24)
+    assert len(hops) == num_hops
 
 
 def test_what_was_refused_is_refused_again():

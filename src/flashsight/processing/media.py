@@ -1,6 +1,6 @@
 """The gate that every picture passes: from a reference in a request to bytes whose header is within the limits.
 
-No pixel is decoded here and nothing blocks the event loop. Knows no model.
+No pixel is decoded here and nothing blocks the event loop for longer than a thread's turn takes. Knows no model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flashsight.core.config import MediaConfig
 from flashsight.core.errors import PictureError
 from flashsight.core.types import Media, PictureRef
 from flashsight.processing.fetch import Fetcher
-from flashsight.processing.header import Header, allow_pixels, count_jpeg_scans, read_header
+from flashsight.processing.header import Header, allow_pixels, count_jpeg_scans, is_plain_jpeg, read_header
 from flashsight.processing.references import base64_bytes, data_url_bytes, file_bytes, too_large
 
 MAX_JPEG_SCANS = 100
@@ -22,6 +22,8 @@ MAX_JPEG_SCANS = 100
 
 _INLINE_CHARACTERS = 512 * 1024
 """Of a reference; no more than that is hashed in a fraction of what a thread's turn costs."""
+_AT_ONCE_CHARACTERS = 128 * 1024
+"""Of a reference; no more than that is unpacked in what a thread's turn costs beside a busy engine."""
 _MOST_KNOWN_BYTES = 32 << 20
 """Of pictures that came in a reference and are remembered by it."""
 
@@ -73,7 +75,8 @@ class MediaGate:
         return await self._recognise(url, scheme)
 
     async def _recognise(self, url: str, scheme: str | None) -> Media:
-        """Admit a picture that the reference itself holds: at once if it has passed before, else on a thread.
+        """Admit a picture that the reference itself holds: at once if it has passed before or is a small plain JPEG,
+        else on a thread.
 
         Unpacking base64 takes ten times as long as hashing it, and keeps the interpreter's lock all the while.
         """
@@ -82,7 +85,12 @@ class MediaGate:
         if known is not None:
             self._known.move_to_end(written)
             return known
-        media = await asyncio.to_thread(self._read_and_examine, url, scheme)
+        if len(url) > _AT_ONCE_CHARACTERS:
+            media = await asyncio.to_thread(self._read_and_examine, url, scheme)
+        elif is_plain_jpeg(content := self._unpacked(url, scheme)):
+            media = self._examine(content)
+        else:
+            media = await asyncio.to_thread(self._examine, content)
         if written not in self._known:
             self._known[written] = media
             self._num_known_bytes += len(media.content)
