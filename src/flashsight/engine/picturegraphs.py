@@ -27,6 +27,10 @@ COMMON: tuple[Source, ...] = ((512, 512, Grid(t=1, h=36, w=36)), (1024, 1024, Gr
 OFTEN = 4
 """So many pictures of one size are shown before it is recorded, too."""
 MOST_GRIDS = MOST_SOURCES = 8
+MOST_SHRUNK = 4
+"""A picture that comes with more pixels than so many for each one shown is not worth the memory of a recording."""
+MOST_NOTED = 4096
+"""Sizes whose showings are counted; then the count begins anew, for anybody may show ever other ones."""
 
 
 class PixelPath(Protocol):
@@ -148,6 +152,8 @@ class PictureGraphs:
         return self._patch * grid.h, self._patch * grid.w
 
     def _note(self, size: Grid | Source) -> None:
+        if len(self._num_shown) >= MOST_NOTED:
+            self._num_shown.clear()
         self._num_shown[size] += 1
         if self._num_shown[size] != OFTEN or size in self._todo:
             return
@@ -155,6 +161,8 @@ class PictureGraphs:
             num_grids = len(self._recorded) + sum(isinstance(each, Grid) for each in self._todo)
             is_room = size.num_patches <= self._most_patches and num_grids < MOST_GRIDS
         else:
-            is_room = len(self._sources) + sum(not isinstance(each, Grid) for each in self._todo) < self._most_sources
+            num_sources = len(self._sources) + sum(not isinstance(each, Grid) for each in self._todo)
+            height, width = self._shown(size[2])
+            is_room = num_sources < self._most_sources and size[0] * size[1] <= MOST_SHRUNK * height * width
         if is_room:
             self._todo.append(size)

@@ -149,21 +149,30 @@ def test_a_size_is_reached_from_a_few_sources_by_recordings_and_from_all_others_
     model: Glm4v, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picturegraphs, "MOST_SOURCES", 2)
+    monkeypatch.setattr(picturegraphs, "MOST_NOTED", 7)
 
     def cropping(pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
         return pixel_path(pixels_HWC[: resized[0], : resized[1]], resized)
 
     graphs = PictureGraphs(model, recorder_of(model), KernelPictures(is_recorded=True), cropping, most_patches=48)
-    for _ in range(6):
-        for wider in (0, 28, 56):
-            picture = torch.from_numpy(some_picture(1, 84, 112 + wider).copy()).to(model.device)
-            graphs.encode(picture, COMMON)
+
+    def show(height: int, width: int) -> bool:
+        """Whether its pixels' way was recorded."""
+        before = graphs.num_source_replays
+        graphs.encode(torch.zeros(height, width, 3, dtype=torch.uint8, device=model.device), COMMON)
         while graphs.has_more:
             graphs.record_next()
-    before = graphs.num_source_replays
-    for wider in (0, 28, 56):
-        graphs.encode(torch.zeros(84, 112 + wider, 3, dtype=torch.uint8, device=model.device), COMMON)
-    assert graphs.num_source_replays == before + 2
+        return graphs.num_source_replays > before
+
+    while graphs.has_more:
+        graphs.record_next()
+    assert show(84, 112)
+    assert not any(show(84 * 5, 112) for _ in range(6)), "far more pixels than are shown"
+    assert [show(84, 140) for _ in range(5)] == [False] * 4 + [True]
+    assert not any(show(84, 168) for _ in range(6)), "two are recorded already"
+    for number in range(20):
+        show(112 + number, 112)
+        assert len(graphs._num_shown) <= 7
 
 
 def test_a_recording_outlives_the_tables_that_are_kept_for_its_size(model: Glm4v) -> None:
