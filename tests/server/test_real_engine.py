@@ -93,7 +93,7 @@ def test_a_known_picture_of_usual_size_is_answered_without_a_hand_over_to_a_thre
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
     asked = about({"type": "image_url", "image_url": {"url": url}})
     answers = [client.chat.completions.create(model=MODEL, messages=asked, max_tokens=4) for _ in range(3)]
-    assert hops == ["_read_and_examine"], "the first time it is unpacked and its header read"
+    assert hops == ["_examine"], "the first time its header is read"
     assert len({answer.choices[0].message.content for answer in answers}) == 1
 
 

@@ -22,6 +22,15 @@ STEPS = [[(0, 0, 30)], [(0, 30, 1)], [(0, 31, 1), (1, 0, 20)], [(1, 20, 9), (0, 
 """Each a list of (sequence, past, new): one alone, chunks, decodes, and all of them together."""
 
 
+@pytest.fixture(autouse=True)
+def few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter runs one program after the other; test_paged.py has as many as a GPU."""
+    if not torch.cuda.is_available():
+        from flashsight.models.kernels import paged
+
+        monkeypatch.setattr(paged, "num_splits_for", lambda num_rows: 2)
+
+
 def load(folder: Path, device: torch.device, dtype: str) -> Glm4v:
     return load_model(ModelConfig(path=str(folder), device=device.type, dtype=dtype)).model  # type: ignore[arg-type]
 

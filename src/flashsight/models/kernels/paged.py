@@ -237,13 +237,22 @@ def _attend_decodes(
     tl.store(tops + out * 2, top, mask=is_head)
     tl.store(tops + out * 2 + 1, total, mask=is_head)
     if JOINS:
-        tl.debug_barrier()  # one thread counts for all of the program's
-        if tl.atomic_add(ended + row * G + group, 1, sem="acq_rel") == SPLITS - 1:
-            tl.store(ended + row * G + group, 0)
-            for number in tl.static_range(0, H // G, HEADS):
-                joined = number + tl.arange(0, HEADS)
-                line = row * H + group * (H // G) + joined
-                _join(parts, tops, o, line, joined < H // G, places, is_place, D, SPLITS)
+        _join_if_last(parts, tops, ended + row * G + group, o, row * H + group * (H // G), places, is_place,
+                      D, SPLITS, H // G, HEADS)  # fmt: skip
+
+
+@triton.jit
+def _join_if_last(
+    parts, tops, ended, o, first, places, is_place, D: tl.constexpr, SPLITS: tl.constexpr, NUM: tl.constexpr,
+    HEADS: tl.constexpr,
+):  # fmt: skip
+    """Where this is the last piece of NUM heads to end, join them all, from the head `first` on."""
+    tl.debug_barrier()  # one thread counts for all of the program's
+    if tl.atomic_add(ended, 1, sem="acq_rel") == SPLITS - 1:
+        tl.store(ended, 0)
+        for number in tl.static_range(0, NUM, HEADS):
+            joined = number + tl.arange(0, HEADS)
+            _join(parts, tops, o, first + joined, joined < NUM, places, is_place, D, SPLITS)
 
 
 @triton.jit
