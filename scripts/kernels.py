@@ -47,7 +47,7 @@ MATRICES = {
 }
 FORMS = ((4, 1024, 4, 1), (4, 1024, 4, 3), (8, 1024, 8, 3), (2, 2048, 4, 1), (2, 4096, 4, 1), (4, 2048, 8, 3))
 """Outputs, inputs, warps and stages of a program of the product of one row; half the outputs where it is gated."""
-FEW_FORMS = ((16, 256, 1, 3), (16, 256, 2, 6), (32, 256, 2, 4), (32, 256, 4, 3), (64, 128, 4, 5), (64, 256, 4, 4))
+FEW_FORMS = ((16, 256, 1, 3), (16, 256, 2, 6), (32, 256, 2, 4), (32, 256, 4, 3), (64, 128, 4, 5), (64, 128, 4, 6))
 """The same of the product of a few rows."""
 ONE_ROW, FEW_ROWS = ("NARROW", "DEEP", "WIDE", "GATED"), ("FEW_NARROW", "FEW_ROOMY", "FEW_DEEP", "FEW_GATED")
 """What `products` changes of the kernels for a while."""
@@ -282,19 +282,22 @@ def encoders(model: Glm4v) -> None:
 
 
 def profile() -> None:
-    """Where the device's time goes in decodes of 1, 8 and 32 sequences, and between their kernels."""
+    """Where the device's time goes in decodes of 1, 8 and 32 sequences and in prompts, and between their kernels."""
     model: Glm4v = load_model(ModelConfig(path="glm-4.6v-flash", load_format="dummy", dtype="bfloat16")).model
-    graphs = recorded(model, overlaps=False, max_sequences=32, step_tokens=8)
+    graphs = recorded(model, overlaps=False, max_sequences=32, step_tokens=1440)
     for num in (1, 8, 32):
-        profile_decode(graphs, num)
+        profile_step(graphs, f"decode of {num}", layout_of(num, 448, 1))
+    for new in (384, 1440):
+        profile_step(graphs, f"chunk of {new}", layout_of(1, 0, new))
 
 
 @torch.inference_mode()
-def profile_decode(graphs: StepGraphs, num: int) -> None:
-    layout = layout_of(num, 448, 1)
+def profile_step(graphs: StepGraphs, name: str, layout: StepLayout) -> None:
     found = graphs.find(layout)
     assert found is not None
     found.attend.fill(layout)
+    if found.hidden is not None:
+        found.hidden.normal_()
     found.replay()
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
@@ -303,7 +306,7 @@ def profile_decode(graphs: StepGraphs, num: int) -> None:
         torch.cuda.synchronize()
     kernels = [row for row in profiler.key_averages() if row.device_time_total]
     total = sum(row.device_time_total for row in kernels) / 10
-    print(f"decode of {num}: {total:.0f} us in kernels of {milliseconds(found.replay) * 1e3:.0f} us", flush=True)
+    print(f"{name}: {total:.0f} us in kernels of {milliseconds(found.replay) * 1e3:.0f} us", flush=True)
     for row in sorted(kernels, key=lambda row: -row.device_time_total)[:12]:
         print(f"  {row.device_time_total / 10:9.0f} us in {row.count / 10:5.0f} of {row.key[:70]}", flush=True)
 

@@ -5,6 +5,9 @@ import os
 import pytest
 import torch
 
+FEW_PIECES = 2
+"""Pieces of a decode's context where the kernels themselves are not what is tested."""
+
 
 def prefer_interpreter() -> None:
     """Ask for the interpreter. The first conftest does: torch imports triton, too, and triton asks once."""
@@ -16,3 +19,11 @@ def use_interpreter() -> None:
     """Skip the caller's tests where triton is not installed. Call it at the top of a conftest."""
     prefer_interpreter()
     pytest.importorskip("triton", reason="triton is not installed")
+
+
+def cut_into_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter runs one program after the other: give it fewer than a GPU has."""
+    if not torch.cuda.is_available():
+        from flashsight.models.kernels import paged
+
+        monkeypatch.setattr(paged, "num_splits_for", lambda num_rows: FEW_PIECES)

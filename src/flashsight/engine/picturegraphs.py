@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -19,10 +19,16 @@ from flashsight.engine.graphs import Recorder, Replay
 from flashsight.models.attention.layout import AttendPictures
 from flashsight.models.door import VisionLanguageModel
 
-Source = tuple[int, int, Grid]
-"""Height and width in pixels as a picture comes, and the grid that it is shown on."""
 
-COMMON: tuple[Source, ...] = ((512, 512, Grid(t=1, h=36, w=36)), (1024, 1024, Grid(t=1, h=74, w=74)))
+class Source(NamedTuple):
+    """Height and width in pixels as a picture comes, and the grid that it is shown on."""
+
+    height: int
+    width: int
+    grid: Grid
+
+
+COMMON = (Source(512, 512, Grid(t=1, h=36, w=36)), Source(1024, 1024, Grid(t=1, h=74, w=74)))
 """Recorded before anybody shows one."""
 OFTEN = 4
 """So many pictures of one size are shown before it is recorded, too."""
@@ -82,8 +88,8 @@ class PictureGraphs:
         self._patch = math.isqrt(model.shape.patch_elements // 3)
         self._todo: list[Grid | Source] = []
         for source in reversed(COMMON):
-            if source[2].num_patches <= most_patches:
-                self._todo += [source, source[2]]
+            if source.grid.num_patches <= most_patches:
+                self._todo += [source, source.grid]
         self.num_replays = self.num_source_replays = 0
 
     @property
@@ -118,7 +124,7 @@ class PictureGraphs:
             self._note(grid)
             return None
         self.num_replays += 1
-        source = (pixels_HWC.shape[0], pixels_HWC.shape[1], grid)
+        source = Source(pixels_HWC.shape[0], pixels_HWC.shape[1], grid)
         if (known := self._sources.get(source)) is not None:
             known.pixels.copy_(pixels_HWC)
             known.replay()
@@ -137,14 +143,9 @@ class PictureGraphs:
         self._recorded[grid] = RecordedPicture(patches_PK, features_MC, replay, tables)
 
     def _record_source(self, source: Source) -> None:
-        height, width, grid = source
-        recorded = self._recorded.get(grid)
-        if recorded is None:  # its recording failed
-            return
-        pixels_HWC = torch.zeros(height, width, 3, dtype=torch.uint8, device=self._model.device)
-        replay, _ = self._recorder.record(
-            lambda: recorded.patches.copy_(self._pixel_path(pixels_HWC, self._shown(grid)))
-        )
+        recorded, shown = self._recorded[source.grid], self._shown(source.grid)
+        pixels_HWC = torch.zeros(source.height, source.width, 3, dtype=torch.uint8, device=self._model.device)
+        replay, _ = self._recorder.record(lambda: recorded.patches.copy_(self._pixel_path(pixels_HWC, shown)))
         self._sources[source] = RecordedPixels(pixels_HWC, replay)
 
     def _shown(self, grid: Grid) -> tuple[int, int]:
@@ -162,7 +163,7 @@ class PictureGraphs:
             is_room = size.num_patches <= self._most_patches and num_grids < MOST_GRIDS
         else:
             num_sources = len(self._sources) + sum(not isinstance(each, Grid) for each in self._todo)
-            height, width = self._shown(size[2])
-            is_room = num_sources < self._most_sources and size[0] * size[1] <= MOST_SHRUNK * height * width
+            height, width = self._shown(size.grid)
+            is_room = num_sources < self._most_sources and size.height * size.width <= MOST_SHRUNK * height * width
         if is_room:
             self._todo.append(size)

@@ -31,7 +31,7 @@ from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
 
 COMMON = Grid(t=1, h=6, w=8)
-COMMON_SOURCE = (84, 112, COMMON)
+COMMON_SOURCE = picturegraphs.Source(84, 112, COMMON)
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 
 
@@ -105,12 +105,12 @@ def test_pictures_of_recorded_sizes_have_the_features_of_the_reference_and_own_t
 def test_a_picture_that_is_resized_reaches_a_recorded_size_by_its_own_way(model: Glm4v) -> None:
     calls: list[tuple[tuple[int, ...], tuple[int, int]]] = []
 
-    def resizing(pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
+    def counted(pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
         calls.append((tuple(pixels_HWC.shape), resized))
-        return pixel_path(pixels_HWC[: resized[0], : resized[1]], resized)
+        return pixel_path(pixels_HWC, resized)
 
     graphs = PictureGraphs(
-        model, recorder_of(model), KernelPictures(is_recorded=True), resizing, most_patches=COMMON.num_patches
+        model, recorder_of(model), KernelPictures(is_recorded=True), counted, most_patches=COMMON.num_patches
     )
     while graphs.has_more:
         graphs.record_next()
@@ -146,10 +146,7 @@ def test_a_size_is_reached_from_a_few_sources_by_recordings_and_from_all_others_
     monkeypatch.setattr(picturegraphs, "MOST_SOURCES", 2)
     monkeypatch.setattr(picturegraphs, "MOST_NOTED", 7)
 
-    def cropping(pixels_HWC: Tensor, resized: tuple[int, int], /) -> Tensor:
-        return pixel_path(pixels_HWC[: resized[0], : resized[1]], resized)
-
-    graphs = PictureGraphs(model, Blank(), KernelPictures(is_recorded=True), cropping, most_patches=48)
+    graphs = PictureGraphs(model, Blank(), KernelPictures(is_recorded=True), pixel_path, most_patches=48)
 
     def show(height: int, width: int) -> bool:
         """Whether its pixels' way was recorded."""

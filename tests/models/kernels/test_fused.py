@@ -16,6 +16,7 @@ from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.kernels.capability import capability_of
 from flashsight.models.loading import load_model
+from tests.support.interpreter import cut_into_few
 
 BLOCKS = {0: [4, 1, 9, 12], 1: [2, 3, 7]}
 STEPS = [[(0, 0, 30)], [(0, 30, 1)], [(0, 31, 1), (1, 0, 20)], [(1, 20, 9), (0, 32, 5)], [(0, 37, 1), (1, 29, 1)]]
@@ -24,11 +25,8 @@ STEPS = [[(0, 0, 30)], [(0, 30, 1)], [(0, 31, 1), (1, 0, 20)], [(1, 20, 9), (0, 
 
 @pytest.fixture(autouse=True)
 def few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interpreter runs one program after the other; test_paged.py has as many as a GPU."""
-    if not torch.cuda.is_available():
-        from flashsight.models.kernels import paged
-
-        monkeypatch.setattr(paged, "num_splits_for", lambda num_rows: 2)
+    """Layers are what is tested here; test_paged.py has as many pieces as a GPU."""
+    cut_into_few(monkeypatch)
 
 
 def load(folder: Path, device: torch.device, dtype: str) -> Glm4v:
