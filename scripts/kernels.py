@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import triton
@@ -23,7 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flashsight.core.config import ModelConfig
 from flashsight.core.types import Grid
-from flashsight.engine.graphs import CudaRecorder, StepGraphs, usual_forms
+from flashsight.engine.graphs import PICTURE_ROW, CudaRecorder, RecordedStep, StepGraphs, usual_forms
 from flashsight.engine.picturegraphs import PictureGraphs
 from flashsight.models.attention.layout import KVCache, Span, StepLayout
 from flashsight.models.attention.paged import PagedBackend
@@ -244,11 +245,19 @@ def steps() -> None:
             line(f"step of {num} x {new} after {past}, eager", milliseconds(eager), **floor)
             found = graphs.find(layout)
             if found is not None:
-                found.attend.fill(layout)
-                if found.hidden is not None:  # products of zeros draw less power and run faster than any prompt's
-                    found.hidden.normal_()
+                fill(found, layout)
                 line(f"step of {num} x {new} after {past}, recorded", milliseconds(found.replay), **floor)
         encoders(model)
+
+
+def fill(step: RecordedStep, layout: StepLayout) -> None:
+    """Describe a step of random hidden states: products of zeros draw less power and run faster than any prompt's."""
+    if step.features is not None:
+        step.features.normal_()
+    ids_and_positions = np.ones((4, layout.num_tokens), np.int64)
+    if step.features is not None:
+        ids_and_positions[0] = PICTURE_ROW
+    step.attend.fill(layout, ids_and_positions)
 
 
 @torch.inference_mode()
@@ -256,7 +265,7 @@ def line_of_decode(graphs: StepGraphs, *, overlaps: bool) -> None:
     layout = layout_of(1, 448, 1)
     found = graphs.find(layout)
     assert found is not None
-    found.attend.fill(layout)
+    fill(found, layout)
     name = "each starting before the last has ended" if overlaps else "one after the other"
     line(f"decode, kernels {name}", milliseconds(found.replay), num_bytes=17.56e9)
 
@@ -295,9 +304,7 @@ def profile() -> None:
 def profile_step(graphs: StepGraphs, name: str, layout: StepLayout) -> None:
     found = graphs.find(layout)
     assert found is not None
-    found.attend.fill(layout)
-    if found.hidden is not None:
-        found.hidden.normal_()
+    fill(found, layout)
     found.replay()
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:

@@ -15,12 +15,15 @@ from flashsight.engine.sampler import Drawn, Sampled, Sampler
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flight:
-    """A step that was launched. asking: whose tokens it draws, in the order of the plan; drawn: None if nobody's."""
+    """A step that was launched. asking: whose tokens it draws, in the order of the plan; drawn: None if nobody's.
+
+    began: None where nothing has run just before it, so that no gap is to be measured.
+    """
 
     plan: Plan
     asking: Sequence[Request]
     drawn: Drawn | None
-    began: Stamp
+    began: Stamp | None
     ended: Stamp
     started_at: float
 
@@ -69,7 +72,7 @@ class Flights:
                 flight.ended.wait()  # reading ahead is over when its blocks can be used, not when they are on their way
             return Sampled([], [], [])
         sampled = flight.drawn.read()
-        if self._runner.is_ahead and self._last_ended is not None:
+        if self._runner.is_ahead and self._last_ended is not None and flight.began is not None:
             self.num_gaps += 1
             self.gap_seconds += max(0.0, flight.began.seconds_since(self._last_ended))
         # Pictures that are made ready behind a step keep the device busy until the next one.
@@ -89,7 +92,7 @@ class Flights:
         before: DrawnBefore | None,
     ) -> Flight:
         self.num_launched += 1
-        began = self._runner.stamp()
+        began = None if before is None and self._last_ended is None else self._runner.stamp()
         logits_NV = self._runner.logits(plan.chunks, features_of, before)
         drawn = None
         if logits_NV is not None:

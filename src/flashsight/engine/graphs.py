@@ -1,8 +1,8 @@
 """Steps of fixed forms, recorded once and replayed: hundreds of kernels start at the price of one.
 
 A recorded step reads its ids, positions and tables from tensors of its own and leaves its outcome in another; a smaller
-step is padded with rows that write nothing. Decodes are recorded from ids to logits, chunks from hidden rows to hidden
-rows, because picture features are placed between the two. Needs triton, as the paged backend does.
+step is padded with rows that write nothing. Decodes are recorded from ids to logits, chunks from ids and features of
+pictures to hidden rows. Needs triton, as the paged backend does.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ CHUNK_ROWS = (
 QUICK_ROWS, MOST_PADDING = 512, 0.34
 """A step runs padded to so many rows, whatever it has: starting its kernels one by one would take as long. To more rows
 only where no larger part of them is padding, as when only the largest form is recorded yet."""
+
+PICTURE_ROW = -1
+"""In place of the id of a row that is a picture's: its hidden state is the picture's feature."""
 
 Replay = Callable[[], object]
 
@@ -59,15 +62,14 @@ class CudaRecorder:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStep:
-    """One recorded form. numbers: int64 [4, R], ids and positions; hidden [R, C]: where a chunk starts, else None.
+    """One recorded form. features [R, C]: hidden states of the rows whose id is PICTURE_ROW; None for decodes.
 
     outcome: logits [R, V] of decodes, hidden [R, C] of chunks; the next replay of any step overwrites it.
     """
 
     form: StepForm
-    numbers: Tensor
     attend: FixedStep
-    hidden: Tensor | None
+    features: Tensor | None
     replay: Replay
     outcome: Tensor
 
@@ -107,7 +109,7 @@ class StepGraphs:
         most_rows = max((form.num_rows for form in forms if form.num_tiles), default=1)
         with torch.inference_mode():
             like = model.embed(torch.zeros(1, dtype=torch.int64, device=model.device))
-            self._hidden_RC = like.new_zeros(most_rows, like.shape[1])
+            self._features_RC = like.new_zeros(most_rows, like.shape[1])
         self.num_replays = 0
 
     @property
@@ -143,20 +145,21 @@ class StepGraphs:
         return None
 
     def _record(self, form: StepForm) -> RecordedStep:
-        model, rows = self._model, form.num_rows
-        numbers = torch.zeros(4, rows, dtype=torch.int64, device=model.device)
-        ids_R, positions_3R = numbers[0], numbers[1:]
+        model = self._model
         attend = self._backend.step_of(form, num_blocks=self._num_blocks)
         attend.fill(StepLayout(()))
-        hidden_RC = self._hidden_RC[:rows] if form.num_tiles else None
+        ids_R, positions_3R = attend.rows[0], attend.rows[1:]
+        features_RC = self._features_RC[: form.num_rows] if form.num_tiles else None
 
         def run() -> Tensor:
-            if hidden_RC is not None:
-                return model.forward(hidden_RC, positions_3R, attend)
-            return model.logits(model.forward(model.embed(ids_R), positions_3R, attend), attend)
+            if features_RC is None:
+                return model.logits(model.forward(model.embed(ids_R), positions_3R, attend), attend)
+            is_picture_R1 = (ids_R == PICTURE_ROW).unsqueeze(1)
+            hidden_RC = torch.where(is_picture_R1, features_RC, model.embed(ids_R.clamp(min=0)))
+            return model.forward(hidden_RC, positions_3R, attend)
 
         replay, outcome = self._recorder.record(run)
-        return RecordedStep(form, numbers, attend, hidden_RC, replay, outcome)
+        return RecordedStep(form, attend, features_RC, replay, outcome)
 
 
 def _covers(form: StepForm, asked: StepForm) -> bool:

@@ -6,7 +6,7 @@ chunks:  ids -> embedding, picture rows replaced by features -> text layers -> l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from flashsight.core.types import Grid, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
 from flashsight.engine.device import Stamp
+from flashsight.engine.graphs import PICTURE_ROW
 from flashsight.engine.picturegraphs import PixelPath
 from flashsight.engine.plan import Chunk
 from flashsight.engine.sampler import Sampler, SamplingState
@@ -92,15 +93,15 @@ class Runner:
         spans, sampled_rows = self._pack(chunks)
         layout = StepLayout(spans)
         recorded = self._recorded(layout)
-        if recorded is not None and recorded.hidden is None:
-            self._send(layout.num_tokens, recorded.numbers, drawn)
-            recorded.attend.fill(layout)
-            recorded.replay()
-            return self._rows(recorded.outcome, sampled_rows) if sampled_rows else None
-        hidden_TC = self._hidden(chunks, layout, features_of, recorded, drawn)
+        if recorded is not None:
+            self._replay(recorded, chunks, layout, features_of, drawn)
+            outcome = recorded.outcome
+        else:
+            outcome = self._hidden(chunks, layout, features_of, drawn)
         if not sampled_rows:
             return None
-        return self._model.logits(self._rows(hidden_TC, sampled_rows))
+        rows = self._rows(outcome, sampled_rows)
+        return rows if recorded is not None and recorded.features is None else self._model.logits(rows)
 
     @property
     def is_ahead(self) -> bool:
@@ -130,24 +131,32 @@ class Runner:
         """Do a short piece of work towards faster steps while nobody waits; True if there is more."""
         return self._takeover is not None and self._takeover.go_on()
 
-    def _hidden(
+    def _replay(
         self,
+        recorded: RecordedStep,
         chunks: Seq[Chunk],
         layout: StepLayout,
         features_of: FeaturesOf,
-        recorded: RecordedStep | None,
         drawn: DrawnBefore | None,
+    ) -> None:
+        """Run a step as a recorded one. Every call into torch before its start is one more wait of the device."""
+        if recorded.features is not None:
+            for rows, features_MC in _features(chunks, layout.spans, features_of):
+                self._ids[rows] = PICTURE_ROW
+                recorded.features[rows] = features_MC
+        recorded.attend.fill(layout, self._numbers[:, : layout.num_tokens])
+        self._place_drawn(recorded.attend.rows[0], drawn)
+        recorded.replay()
+
+    def _hidden(
+        self, chunks: Seq[Chunk], layout: StepLayout, features_of: FeaturesOf, drawn: DrawnBefore | None
     ) -> Tensor:
-        """Return hidden rows of a step, replayed if it is recorded; then there may be more rows than tokens."""
-        numbers = self._send(layout.num_tokens, None if recorded is None else recorded.numbers, drawn)
+        """Return hidden rows of a step that is not recorded."""
+        numbers = self._send(layout.num_tokens)
+        self._place_drawn(numbers[0], drawn)
         hidden_TC = self._model.embed(numbers[0])
-        if any(chunk.start < chunk.sequence.num_prompt for chunk in chunks):
-            self._place_features(hidden_TC, chunks, layout.spans, features_of)
-        if recorded is not None and recorded.hidden is not None:
-            recorded.hidden.copy_(hidden_TC)
-            recorded.attend.fill(layout)
-            recorded.replay()
-            return recorded.outcome
+        for rows, features_MC in _features(chunks, layout.spans, features_of):
+            hidden_TC[rows] = features_MC
         backend = self._backend if self._takeover is None else self._takeover.backend or self._backend
         return self._model.forward(hidden_TC, numbers[1:], backend.begin(layout, self._cache))
 
@@ -155,20 +164,20 @@ class Runner:
         graphs = None if self._takeover is None else self._takeover.graphs
         return None if graphs is None else graphs.find(layout)
 
-    def _send(self, num_tokens: int, to: Tensor | None, drawn: DrawnBefore | None) -> Tensor:
-        """Return what `_pack` wrote, ids and positions [4, R], on the device; padded to the rows of `to` if given."""
-        if to is None and self._device.type == "cpu":
-            to = torch.from_numpy(self._numbers[:, :num_tokens])
-        else:
-            if to is None:
-                to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._device)
-            host = self._staging.host(to.numel()).reshape(to.shape)
-            host[:, :num_tokens], host[:, num_tokens:] = self._numbers[:, :num_tokens], 0
-            self._staging.send(to.view(-1))
+    def _send(self, num_tokens: int) -> Tensor:
+        """Return what `_pack` wrote, ids and positions [4, T], on the device."""
+        if self._device.type == "cpu":
+            return torch.from_numpy(self._numbers[:, :num_tokens])
+        to = torch.empty(4, num_tokens, dtype=torch.int64, device=self._device)
+        self._staging.host(to.numel()).reshape(to.shape)[:] = self._numbers[:, :num_tokens]
+        self._staging.send(to.view(-1))
+        return to
+
+    def _place_drawn(self, ids_R: Tensor, drawn: DrawnBefore | None) -> None:
+        """Put tokens that only the device knows in their places: decodes have the first rows."""
         if drawn is not None:
             tokens_N, rows = drawn
-            to[0, : len(rows)] = self._rows(tokens_N, list(rows))
-        return to
+            ids_R[: len(rows)] = self._rows(tokens_N, list(rows))
 
     def _rows(self, tensor_RC: Tensor, rows: list[int]) -> Tensor:
         """Return the given rows: a view of the first ones, else a copy."""
@@ -220,14 +229,6 @@ class Runner:
             sampled_rows.extend(range(row - chunk.num_samples, row))
         return tuple(spans), sampled_rows
 
-    @staticmethod
-    def _place_features(hidden_TC: Tensor, chunks: Seq[Chunk], spans: Seq[Span], features_of: FeaturesOf) -> None:
-        for chunk, span in zip(chunks, spans, strict=True):
-            for part in chunk.sequence.picture_slices(chunk.start, chunk.end):
-                row, num_rows = span.row + part.start - chunk.start, part.end - part.start
-                features_MC = features_of(part.picture.key)
-                hidden_TC[row : row + num_rows] = features_MC[part.offset : part.offset + num_rows]
-
     def _patches(self, picture: PictureInput, pixels_HWC: Tensor) -> Tensor:
         return self._pixel_path(pixels_HWC, picture.resized).to(self._model.dtype)
 
@@ -249,6 +250,17 @@ UPLOAD_BYTES = 4 << 20
 """Pixels are copied in pieces of this size, so that one is on its way while the next is written."""
 
 _WARM_UP_GRID = Grid(t=1, h=4, w=4)
+
+
+def _features(chunks: Seq[Chunk], spans: Seq[Span], features_of: FeaturesOf) -> Iterator[tuple[slice, Tensor]]:
+    """Yield rows of a step that are a picture's, and the features that belong there."""
+    for chunk, span in zip(chunks, spans, strict=True):
+        if chunk.start >= chunk.sequence.num_prompt:
+            continue  # pictures are in prompts alone
+        for part in chunk.sequence.picture_slices(chunk.start, chunk.end):
+            row, num_rows = span.row + part.start - chunk.start, part.end - part.start
+            features_MC = features_of(part.picture.key)
+            yield slice(row, row + num_rows), features_MC[part.offset : part.offset + num_rows]
 
 
 def _no_pixels() -> NDArray[np.uint8]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -110,13 +112,19 @@ class StepForm:
 
 
 class FixedStep(Attend, Protocol):
-    """Attention of a step whose tensors stay where they are, so that a recording finds them again."""
+    """Attention of a step whose tensors stay where they are, so that a recording finds them again.
+
+    rows: [4, R] on the device, ids and positions of the step's rows; attention carries them along, for one copy a step.
+    """
+
+    rows: Tensor
 
     def fits(self, layout: StepLayout) -> bool:
         """True if the block ids of a step, whose form is known to fit, find room."""
 
-    def fill(self, layout: StepLayout) -> None:
-        """Describe a step that fits the form; without spans, one that may run and that nobody reads."""
+    def fill(self, layout: StepLayout, rows_4T: NDArray[np.int64] | None = None) -> None:
+        """Describe a step that fits the form; without spans, one that may run and that nobody reads. Rows that are not
+        given are zeros."""
 
 
 class RecordableBackend(Protocol):

@@ -3,7 +3,8 @@
 What a step's kernels need beside queries and keys is one vector of 32-bit numbers, written on the host and copied once
 a step. Its sections lie at places that depend on the step's form alone, so a captured graph finds them again:
 
-    slots T · past N · first block N · first row N · new rows N · tile's sequence · tile's first token · block ids
+    ids and positions 4 T · slots T · past N · first block N · first row N · new rows N
+    tile's sequence · tile's first token · block ids
 """
 
 from __future__ import annotations
@@ -78,18 +79,19 @@ class PagedStep:
         # Tiles of so few queries are few programs with long ways through the context; each row alone is split over it.
         self._is_by_rows = form.num_tiles == 0 or form.num_rows <= ROWS_AT_ONCE
         num = form.num_rows if self._is_by_rows else form.num_sequences
-        lengths = [form.num_rows, num, num, num, num, form.num_tiles, form.num_tiles, num_blocks]
+        lengths = [4 * form.num_rows, form.num_rows, num, num, num, num, form.num_tiles, form.num_tiles, num_blocks]
         starts = [0, *accumulate(-(-length // ALIGNED) * ALIGNED for length in lengths)]
         self._places = [slice(start, start + length) for start, length in zip(starts, lengths, strict=False)]
         self._num_blocks = num_blocks
         # All sections but the last of a step without spans: one copy is less than a call for each of them.
         self._blank = np.zeros(self._places[-1].start, np.int32)
-        for nowhere in (self._places[0], self._places[5]):
+        for nowhere in (self._places[1], self._places[6]):
             self._blank[nowhere] = NOWHERE
         self._numbers = torch.zeros(starts[-1], dtype=torch.int32, device=cache.k.device)
-        self._slots, past, table, row, new, tile_sequences, tile_firsts, blocks = (
+        rows, self._slots, past, table, row, new, tile_sequences, tile_firsts, blocks = (
             self._numbers[place] for place in self._places
         )
+        self.rows = rows.view(4, -1)
         ended = torch.zeros(form.num_rows * cache.k.shape[3], dtype=torch.int32, device=cache.k.device)
         self._tables = Tables(past, table, row, new, blocks, ended)
         self._tiles = (tile_sequences, tile_firsts)
@@ -98,14 +100,16 @@ class PagedStep:
         """True if the block ids of a step, whose form is known to fit, find room."""
         return sum(len(span.blocks) for span in layout.spans) <= self._num_blocks
 
-    def fill(self, layout: StepLayout) -> None:
+    def fill(self, layout: StepLayout, rows_4T: NDArray[np.int64] | None = None) -> None:
         """Describe a step. Rows, sequences and tiles that it does not use write nothing and are read by nobody."""
         spans, num = layout.spans, len(layout.spans)
         counts = [len(span.blocks) for span in spans]
         used = self._places[-1].start + sum(counts)
         numbers = self._staging.host(used)
         numbers[: len(self._blank)] = self._blank
-        slots, past, table, row, new = (place.start for place in self._places[:5])
+        if rows_4T is not None:
+            numbers[self._places[0]].reshape(4, -1)[:, : rows_4T.shape[1]] = rows_4T
+        slots, past, table, row, new = (place.start for place in self._places[1:6])
         firsts = [0, *accumulate(counts)][:num]
         for span in spans:
             at = slots + span.row
@@ -147,7 +151,7 @@ class PagedStep:
     def _write_tiles(self, spans: Sequence[Span], numbers: NDArray[np.int32]) -> None:
         if not self.form.num_tiles:
             return
-        sequences, tile_firsts = self._places[5].start, self._places[6].start
+        sequences, tile_firsts = self._places[6].start, self._places[7].start
         at = 0
         for sequence, span in enumerate(spans):
             firsts = range(0, span.num_new, self._tile_tokens)

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from flashsight.models.attention.layout import Attend, KVCache, Span, StepForm, StepLayout
@@ -185,8 +186,9 @@ class SdpaDecode:
     def __init__(self, cache: KVCache, num_blocks: int) -> None:
         device, num_places = cache.k.device, num_blocks * cache.block_size
         self._block_size, self._staging = cache.block_size, Staging(device, torch.int64)
-        self._numbers = torch.zeros(2 + num_blocks, dtype=torch.int64, device=device)
-        self._length, slots, table = self._numbers.split((1, 1, num_blocks))
+        self._numbers = torch.zeros(4 + 2 + num_blocks, dtype=torch.int64, device=device)
+        rows, self._length, slots, table = self._numbers.split((4, 1, 1, num_blocks))
+        self.rows = rows.view(4, 1)
         self._places = torch.arange(num_places, device=device)
         self._mask = torch.zeros(1, 1, 1, num_places, dtype=cache.k.dtype, device=device)
         self._step = _SdpaStep(cache, slots, _Decode(1, None, table, self._mask), ())
@@ -195,10 +197,13 @@ class SdpaDecode:
         """True if the one sequence's context finds room."""
         return layout.spans[0].num_past < len(self._places)
 
-    def fill(self, layout: StepLayout) -> None:
+    def fill(self, layout: StepLayout, rows_4T: NDArray[np.int64] | None = None) -> None:
         """Describe a step; without spans, one that writes to the first slot and sees it alone."""
-        numbers = self._staging.host(len(self._numbers))
-        numbers[:] = 0
+        host = self._staging.host(len(self._numbers))
+        host[:] = 0
+        if rows_4T is not None:
+            host[:4] = rows_4T[:, 0]
+        numbers = host[4:]
         numbers[0] = 1
         for span in layout.spans:
             blocks = span.blocks[: span.num_past // self._block_size + 1]

@@ -37,7 +37,7 @@ class Staging:
         """Return the next piece, `length` numbers of what an earlier step left; write it whole, then send it."""
         self._turn = (self._turn + 1) % len(self._pieces)
         copied = self._copied[self._turn]
-        if copied is not None:
+        if copied is not None and not copied.query():  # waiting would hand the interpreter's lock to another thread
             copied.synchronize()
         piece = self._pieces[self._turn]
         if len(piece) < length:
