@@ -36,7 +36,7 @@ class AheadHouse(House):
     def __init__(self, **limits: Any) -> None:
         super().__init__(**limits)
         self.flight: tuple[Plan, dict[SequenceId, int]] | None = None
-        self.num_ahead = self.num_wasted = 0
+        self.num_ahead = self.num_read_ahead = self.num_wasted = 0
 
     def advance(self, leaves: int | None = None) -> None:
         """One round; `leaves` goes away while two steps are under way."""
@@ -67,7 +67,9 @@ class AheadHouse(House):
         self.num_ahead += 1
         plan, found = following.plan, {}
         self.plans.append(plan)
-        for chunk in plan.chunks:
+        self._check_budgets(plan)
+        self._encode(plan)
+        for chunk in plan.chunks[: plan.num_decodes]:
             assert chunk.start == len(chunk.sequence), "it goes on from the token that is under way"
             chunk.sequence.generated.append(tokens[chunk.sequence.id])
             try:
@@ -75,6 +77,11 @@ class AheadHouse(House):
                 found[chunk.sequence.id] = self._next_tokens(chunk)[0]
             finally:
                 chunk.sequence.generated.pop()
+        for chunk in plan.chunks[plan.num_decodes :]:
+            self.num_read_ahead += 1
+            self._compute(chunk)
+            if chunk.samples:
+                found[chunk.sequence.id] = self._next_tokens(chunk)[0]
         return plan, found
 
 
@@ -121,7 +128,7 @@ def test_every_answer_is_right_and_the_books_balance_whoever_ends_or_leaves_ahea
             assert sequence.generated == house.right_answer(sequence)
 
 
-def test_nothing_is_planned_ahead_while_somebody_reads_or_may_come_in() -> None:
+def test_a_newcomer_reads_behind_a_step_whose_tokens_nobody_knows_unless_his_prompt_goes_on() -> None:
     house = AheadHouse(max_sequences=2, num_blocks=100)
     house.add(*range(1, 5), max_tokens=20, stop_ids=ENDLESS)
     house.advance()
@@ -129,11 +136,50 @@ def test_nothing_is_planned_ahead_while_somebody_reads_or_may_come_in() -> None:
     house.add(*range(1, 50), max_tokens=9, stop_ids=ENDLESS)
     house.add(*range(5, 9), max_tokens=9, stop_ids=ENDLESS)
     house.advance()
-    assert house.flight is None, "a newcomer found room while a step ran: nothing more is launched before he reads"
+    assert [chunk.num_tokens for chunk in house.flight[0].chunks] == [1, 31], "his first chunk is launched ahead"
     house.advance()
-    assert house.flight is None, "his prompt takes a second chunk"
+    assert house.flight is None, "the second goes on from it"
     house.advance()
     assert house.flight is not None, "the third waits without room, and stops nobody"
+    assert house.num_read_ahead == 1
+    finish(house)
+
+
+def test_a_newcomers_picture_and_prompt_are_launched_ahead_and_nobody_waits_for_a_plan() -> None:
+    house = AheadHouse(num_blocks=100)
+    house.add(*range(1, 5), max_tokens=30, stop_ids=ENDLESS)
+    house.advance()
+    house.add(("p", 6), 1, 2, max_tokens=9, stop_ids=ENDLESS)
+    house.add(("p", 6), 1, 3, max_tokens=9, stop_ids=ENDLESS)
+    flights = []
+    for _ in range(6):
+        house.advance()
+        assert house.flight is not None, "somebody waits for a plan"
+        flights.append(house.flight[0])
+        while house.decoding:
+            house.deliver()
+    assert [len(plan.encodes) for plan in flights] == [0, 1, 0, 0, 0, 0]
+    assert [plan.num_tokens for plan in flights] == [1, 1, 1 + 8 + 8, 3, 3, 3]
+    assert house.encoded == ["p"]
+    finish(house)
+
+
+def test_what_a_step_under_way_reads_is_not_read_again_by_the_next() -> None:
+    house = AheadHouse(num_blocks=200, step_tokens=200)
+    prompt = range(1, 90)
+    house.add(1, 2, max_tokens=30, stop_ids=ENDLESS)
+    house.advance()
+    house.add(*prompt, 3, max_tokens=9, stop_ids=ENDLESS)
+    house.advance()
+    assert house.flight is not None
+    assert house.flight[0].num_tokens == 1 + 90
+    house.add(*prompt, 4, max_tokens=9, stop_ids=ENDLESS)
+    house.advance()
+    assert house.flight is not None
+    assert house.flight[0].num_tokens == 2, "he waits for the blocks that are being filled"
+    house.advance()
+    assert house.flight is not None
+    assert house.flight[0].num_tokens == 2 + 2, "and reads what they do not hold"
     finish(house)
 
 
@@ -302,14 +348,22 @@ async def test_a_newcomer_comes_in_while_others_run_ahead(make_rig: MakeRig, tin
     await rig.settle()
 
 
-@pytest.mark.parametrize("is_ahead", [True, False], ids=["on a device of its own", "on the CPU"])
-async def test_where_steps_run_by_themselves_tokens_go_before_pictures(
-    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch, is_ahead: bool
+@pytest.mark.parametrize(
+    ("is_ahead", "top_p", "order"),
+    [
+        pytest.param(True, 1.0, ["pictures", "tokens"], id="behind a step that runs"),
+        pytest.param(True, 0.9, ["tokens", "pictures"], id="after a step whose tokens the host draws"),
+        pytest.param(False, 1.0, ["pictures", "tokens"], id="on the CPU"),
+    ],
+)
+async def test_an_idle_device_gets_tokens_before_pictures_and_a_busy_one_pictures_first(
+    make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch, is_ahead: bool, top_p: float, order: Any
 ) -> None:
     monkeypatch.setattr(Runner, "is_ahead", is_ahead)
     rig, gate = make_rig(), Gate()
     calls: list[tuple[int, str]] = []
-    talker = begin(rig, model_input(TEXT, tiny_reference), TokenSampling(max_tokens=300))
+    sampling = TokenSampling(max_tokens=300, temperature=1 - top_p, top_p=top_p)
+    talker = begin(rig, model_input(TEXT, tiny_reference), sampling)
     await until(lambda: rig.scheduler.snapshot().num_running == 1)
     rig.model.on_forward = gate
     await gate.reached()
@@ -321,5 +375,4 @@ async def test_where_steps_run_by_themselves_tokens_go_before_pictures(
     await walk_away(talker)
     await rig.settle()
     number = next(number for number, what in calls if what == "pictures")
-    both = ["tokens", "pictures"] if is_ahead else ["pictures", "tokens"]
-    assert [what for step, what in calls if step == number] == both
+    assert [what for step, what in calls if step == number] == order

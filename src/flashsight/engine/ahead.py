@@ -1,4 +1,4 @@
-"""What follows a step whose tokens nobody has read yet: the same sequences, each one token further. Touches no tensor.
+"""What follows a step whose tokens nobody has read yet: its sequences, each one token further. Touches no tensor.
 
 The device then never waits for the host between two steps. The price is one step of lag: that a sequence has ended by
 a stop token is seen when its next step runs already, and what that computes for it is thrown away.
@@ -13,12 +13,14 @@ from flashsight.core.types import TokenSampling
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.greedy import is_greedy
 from flashsight.engine.plan import Chunk, Plan
-from flashsight.engine.sequence import Phase, Sequence
+from flashsight.engine.sequence import Kind, Phase, Sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """A step of decodes. Chunk i goes on from the token that the step before draws in its sampled row rows[i]."""
+    """A step behind another. Its decode i goes on from the token that the step before draws in its sampled row rows[i];
+    its encodes come first, as the device is busy until then.
+    """
 
     plan: Plan
     rows: tuple[int, ...]
@@ -36,26 +38,36 @@ def may_run_ahead(sampling: TokenSampling) -> bool:
     )
 
 
-def following(plan: Plan, running: Line[Sequence], pool: BlockPool) -> Following | None:
-    """Return what follows a plan, with blocks for it; None unless the plan draws a token for all who are running.
+def may_be_followed(plan: Plan, running: Line[Sequence]) -> bool:
+    """True unless what is next depends on what the plan brings: on a token that the host is to draw, on a prompt that
+    goes on after its chunk, or on prewarming, which may be sent away at any moment.
+    """
+    drawing = {chunk.sequence.id for chunk in plan.chunks if chunk.samples}
+    return len(drawing) == len(plan.chunks) and all(
+        sequence.kind is Kind.ANSWER
+        and (_is_free(sequence) if sequence.id in drawing else sequence.phase is not Phase.DECODE)
+        for sequence in running
+    )
+
+
+def decodes_behind(plan: Plan, pool: BlockPool) -> list[tuple[Chunk, int]]:
+    """Return what draws once more behind a plan, each with the row that it goes on from; none if blocks are missing.
 
     Whoever reaches his longest with that token is left out. A block that its sequence turns out not to need is given
     back with the others, when the sequence ends.
     """
     drawing = [chunk.sequence for chunk in plan.chunks if chunk.samples]
-    here = [(row, sequence) for row, sequence in enumerate(drawing) if sequence.phase is not Phase.FINISHED]
-    if len(here) < len(running) or any(not _is_free(sequence) for _, sequence in here):
-        return None
-    here = [(row, sequence) for row, sequence in here if len(sequence) + 1 < sequence.max_length]
+    here = [
+        (row, sequence)
+        for row, sequence in enumerate(drawing)
+        if sequence.phase is not Phase.FINISHED and len(sequence) + 1 < sequence.max_length
+    ]
     for _, sequence in here:
         num_missing = pool.num_blocks_for(len(sequence) + 1) - len(sequence.blocks)
         if num_missing > pool.num_available:
-            return None
+            return []
         sequence.blocks += pool.allocate(max(0, num_missing))
-    if not here:
-        return None
-    chunks = tuple(Chunk(sequence, len(sequence), len(sequence) + 1, samples=True) for _, sequence in here)
-    return Following(Plan(chunks=chunks, num_decodes=len(chunks)), tuple(row for row, _ in here))
+    return [(Chunk(sequence, len(sequence), len(sequence) + 1, samples=True), row) for row, sequence in here]
 
 
 def _is_free(sequence: Sequence) -> bool:

@@ -17,7 +17,7 @@ from flashsight.engine.sampler import Drawn, Sampled, Sampler
 class Flight:
     """A step that was launched. asking: whose tokens it draws, in the order of the plan; drawn: None if nobody's.
 
-    began: None where nothing has run just before it, so that no gap is to be measured.
+    began: None where no other step has run just before it, so that no gap is to be measured.
     """
 
     plan: Plan
@@ -92,7 +92,8 @@ class Flights:
         before: DrawnBefore | None,
     ) -> Flight:
         self.num_launched += 1
-        began = None if before is None and self._last_ended is None else self._runner.stamp()
+        is_first = before is None and self._last_ended is None
+        began = None if is_first or (before is not None and plan.encodes) else self._runner.stamp()
         logits_NV = self._runner.logits(plan.chunks, features_of, before)
         drawn = None
         if logits_NV is not None:

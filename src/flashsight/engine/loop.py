@@ -1,7 +1,7 @@
 """One step after the other: schedule, run, publish. Runs on the engine's thread only and knows no event loop.
 
-Where the device works by itself and every sequence only decodes, the next step is launched before the tokens of the
-last one are read. A fault in a step ends its sequences and no others: they are logged, their blocks are freed.
+Where the device works by itself and draws every token, the next step is launched before the tokens of the last one are
+read. A fault in a step ends its sequences and no others: they are logged, their blocks are freed.
 """
 
 from __future__ import annotations
@@ -274,16 +274,19 @@ class Loop:
         return flight
 
     def _follow(self, flight: Flight) -> Flight | None:
-        """Launch the next step behind one that runs, if nothing but its tokens is missing for that."""
+        """Launch the next step behind one that runs; its pictures first, since newcomers wait for them."""
         if not self._runner.is_ahead or self.trace is not None or self._is_takeover_due or flight.drawn is None:
             return None
-        if (following := self._scheduler.plan_after(flight.plan)) is None:
+        if (following := self._scheduler.plan_after(flight.plan)) is None:  # what is next depends on its tokens
             return None
         self._num_steps += 1
         plan, asking = following.plan, self._asking(following.plan)
-        return self._launched(
+        self._encode(plan.encodes)
+        behind = self._launched(
             plan, lambda: self._flights.launch_behind(flight, following, asking, self._features_of, self._clock())
         )
+        self._scheduler.prefix.prepare(plan.chunks[plan.num_decodes :])
+        return behind
 
     @property
     def _is_takeover_due(self) -> bool:

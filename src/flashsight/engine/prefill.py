@@ -1,4 +1,5 @@
-"""Decides how far each prompt goes in a step: up to the budget, its end, or a picture that is not there yet.
+"""Decides what prompts do in a step: pictures are encoded, or each goes on up to the budget, its end, or a picture that
+is not there yet; the two take turns.
 
 Before its first chunk a sequence takes over blocks that others have computed; one whose beginning is being computed in
 this very step waits for it. Touches no tensor.
@@ -7,14 +8,16 @@ this very step waits for it. Touches no tensor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Line
 
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.feed import PictureFeed
-from flashsight.engine.pictures import PictureCache, PictureState
-from flashsight.engine.plan import Chunk
+from flashsight.engine.pictures import PictureCache, PictureState, Recalled
+from flashsight.engine.plan import Chunk, Encode
 from flashsight.engine.prefix import PrefixCache
 from flashsight.engine.sequence import Kind, Phase, Sequence
 from flashsight.engine.tally import Tally
+from flashsight.engine.turns import Turns
 
 SHORTEST_CUT = 64
 """A pass over fewer tokens costs about as much as one over this many, since it reads all weights. So a head shorter
@@ -25,18 +28,42 @@ class Prefill:
     """Plans the chunks of prompts over the same books as the scheduler, which calls it once a step."""
 
     def __init__(
-        self, pool: BlockPool, prefix: PrefixCache, pictures: PictureCache, feed: PictureFeed, tally: Tally
+        self,
+        pool: BlockPool,
+        prefix: PrefixCache,
+        pictures: PictureCache,
+        feed: PictureFeed,
+        turns: Turns,
+        tally: Tally,
     ) -> None:
         self._pool = pool
         self._prefix = prefix
         self._pictures = pictures
         self._feed = feed
+        self._turns = turns
         self._tally = tally
+        self._has_just_encoded = False
 
-    def chunks(self, line: Iterable[Sequence], budget: int) -> list[Chunk]:
-        """Chunks of up to `budget` tokens together, for the sequences of the line in its order."""
+    def step(
+        self, line: Line[Sequence], budget: int, under_way: Iterable[Chunk] = ()
+    ) -> tuple[tuple[Encode, ...], list[Chunk]]:
+        """Pictures to encode, or else chunks of up to `budget` tokens together, for the sequences of the line in its
+        order. under_way: chunks of the step before, if they are not in the books yet.
+        """
+        encodes = () if self._has_just_encoded else self._feed.encodes(line)
+        chunks = [] if encodes else self._chunks(line, budget, under_way)
+        self._turns.note(chunks)
+        if self._has_just_encoded and not chunks:
+            encodes = self._feed.encodes(line)
+        self._has_just_encoded = bool(encodes)
+        self._tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
+        return encodes, chunks
+
+    def _chunks(self, line: Line[Sequence], budget: int, under_way: Iterable[Chunk]) -> list[Chunk]:
         chunks: list[Chunk] = []
         in_flight: set[bytes] = set()
+        for chunk in under_way:
+            in_flight.update(self._full_digests(chunk.sequence, chunk.start, chunk.end))
         for sequence in line:
             if budget == 0:
                 break
@@ -89,7 +116,7 @@ class Prefill:
         self._feed.leave(sequence)
 
     def _should_wait_for(self, in_flight: set[bytes], sequence: Sequence) -> bool:
-        """True if this very step computes a long enough piece of what the sequence needs next."""
+        """True if this very step, or one under way, computes a long enough piece of what the sequence needs next."""
         if not in_flight or sequence.num_computed > sequence.num_cached:
             return False
         num_shared = 0

@@ -175,7 +175,7 @@ class Runner:
 
     def _place_drawn(self, ids_R: Tensor, drawn: DrawnBefore | None) -> None:
         """Put tokens that only the device knows in their places: decodes have the first rows."""
-        if drawn is not None:
+        if drawn is not None and drawn[1]:
             tokens_N, rows = drawn
             ids_R[: len(rows)] = self._rows(tokens_N, list(rows))
 

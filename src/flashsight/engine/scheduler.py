@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from flashsight.core.errors import FlashSightError, Overloaded, PromptTooLong
 from flashsight.core.types import PictureInput, PictureKey
-from flashsight.engine.ahead import Following, following
+from flashsight.engine.ahead import Following, decodes_behind, may_be_followed
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.drafts import Drafter, may_draft
 from flashsight.engine.feed import PictureFeed
@@ -58,11 +58,10 @@ class Scheduler:
         self._running: list[Sequence] = []
         self._by_id: dict[SequenceId, Sequence] = {}
         self._num_added = 0
-        self._has_just_encoded = False
         self._feed = PictureFeed(limits, pictures)
         self.tally = Tally()
         self._turns = Turns()
-        self._prefill = Prefill(pool, prefix, pictures, self._feed, self.tally)
+        self._prefill = Prefill(pool, prefix, pictures, self._feed, self._turns, self.tally)
 
     # --- in and out ------------------------------------------------------------------------------------------
 
@@ -170,14 +169,8 @@ class Scheduler:
         decodes = self._plan_decodes()
         self._admit()
         reading = self._turns.order(self._running)
-        encodes = () if self._has_just_encoded else self._feed.encodes(reading)
-        prefills = [] if encodes else self._prefill.chunks(reading, self.limits.step_tokens - len(decodes))
-        self._turns.note(prefills)
-        if self._has_just_encoded and not prefills:
-            encodes = self._feed.encodes(reading)
-        self._has_just_encoded = bool(encodes)
+        encodes, prefills = self._prefill.step(reading, self.limits.step_tokens - len(decodes))
         decodes = self._draft(decodes)
-        self.tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
         return Plan(
             chunks=(*decodes, *prefills),
             num_decodes=len(decodes),
@@ -191,8 +184,15 @@ class Scheduler:
         return self._feed.decode_requests(self._turns.order(self._running))
 
     def plan_after(self, plan: Plan) -> Following | None:
-        """Say what may run behind a plan before its tokens are known; None while somebody here has still to read."""
-        return following(plan, self._running, self.pool)
+        """Say what may run behind a plan before its tokens are known; None where that depends on what it brings."""
+        if not may_be_followed(plan, self._running) or not (behind := decodes_behind(plan, self.pool)):
+            return None
+        decodes, rows = zip(*behind, strict=True)
+        drawing = {chunk.sequence.id for chunk in plan.chunks}
+        reading = [sequence for sequence in self._turns.order(self._running) if sequence.id not in drawing]
+        under_way = plan.chunks[plan.num_decodes :]
+        encodes, prefills = self._prefill.step(reading, self.limits.step_tokens - len(decodes), under_way)
+        return Following(Plan(chunks=(*decodes, *prefills), num_decodes=len(decodes), encodes=encodes), rows)
 
     def commit(
         self, plan: Plan, sampled: Mapping[SequenceId, Line[int]], complete: Collection[SequenceId] = ()
