@@ -43,6 +43,10 @@ class AheadHouse(House):
         if self.flight is not None:
             self.decoding += self.scheduler.welcome()
         plan, tokens = self.flight or self._run(self.scheduler.plan())
+        if self.flight is not None and (joined := self.scheduler.joined(plan)) is not plan:
+            self._check_budgets(joined)
+            self._encode(joined)
+            self.plans[-1] = plan = joined
         following = self.scheduler.plan_after(plan)
         self.flight = None if following is None else self._run_behind(following, tokens)
         self.scheduler.check()
@@ -55,6 +59,7 @@ class AheadHouse(House):
 
     def _run(self, plan: Plan) -> tuple[Plan, dict[SequenceId, int]]:
         self.plans.append(plan)
+        self._check_budgets(plan)
         self.now += 1.0
         self.decoding += plan.decode_requests
         for chunk in plan.chunks:
@@ -151,15 +156,13 @@ def test_a_newcomers_picture_and_prompt_are_launched_ahead_and_nobody_waits_for_
     house.advance()
     house.add(("p", 6), 1, 2, max_tokens=9, stop_ids=ENDLESS)
     house.add(("p", 6), 1, 3, max_tokens=9, stop_ids=ENDLESS)
-    flights = []
-    for _ in range(6):
+    for _ in range(5):
         house.advance()
         assert house.flight is not None, "somebody waits for a plan"
-        flights.append(house.flight[0])
         while house.decoding:
             house.deliver()
-    assert [len(plan.encodes) for plan in flights] == [0, 1, 0, 0, 0, 0]
-    assert [plan.num_tokens for plan in flights] == [1, 1, 1 + 8 + 8, 3, 3, 3]
+    assert [len(plan.encodes) for plan in house.plans] == [0, 0, 1, 0, 0, 0, 0], "the picture joins a step that runs"
+    assert [plan.num_tokens for plan in house.plans] == [4, 1, 1, 1 + 8 + 8, 3, 3, 3]
     assert house.encoded == ["p"]
     finish(house)
 
@@ -351,12 +354,12 @@ async def test_a_newcomer_comes_in_while_others_run_ahead(make_rig: MakeRig, tin
 @pytest.mark.parametrize(
     ("is_ahead", "top_p", "order"),
     [
-        pytest.param(True, 1.0, ["pictures", "tokens"], id="behind a step that runs"),
+        pytest.param(True, 1.0, ["tokens", "pictures"], id="behind a step that runs"),
         pytest.param(True, 0.9, ["tokens", "pictures"], id="after a step whose tokens the host draws"),
         pytest.param(False, 1.0, ["pictures", "tokens"], id="on the CPU"),
     ],
 )
-async def test_an_idle_device_gets_tokens_before_pictures_and_a_busy_one_pictures_first(
+async def test_where_steps_run_by_themselves_tokens_go_before_pictures(
     make_rig: MakeRig, tiny_reference: Any, monkeypatch: pytest.MonkeyPatch, is_ahead: bool, top_p: float, order: Any
 ) -> None:
     monkeypatch.setattr(Runner, "is_ahead", is_ahead)

@@ -7,13 +7,15 @@ read. A fault in a step ends its sequences and no others: they are logged, their
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
 
 from torch import Tensor
 
 from flashsight.core.errors import EngineFault, FlashSightError
-from flashsight.core.types import PictureInput, PictureKey, Salt, TokenEvent
+from flashsight.core.types import PictureKey, TokenEvent
+from flashsight.engine.decoding import Decoding
 from flashsight.engine.flight import Flight, Flights
 from flashsight.engine.inbox import Abort, Decoded, Message, Nudge, Submit
 from flashsight.engine.keeping import Keeper
@@ -56,11 +58,9 @@ class Loop:
         self._flights = Flights(runner, sampler)
         self._flight: Flight | None = None
         """Launched ahead, and not landed yet."""
-        self._decoders = decoders
-        self._post = post
+        self._decoding = Decoding(decoders, self._keeper, post, clock)
         self._clock = clock
         self._requests: dict[SequenceId, Request] = {}
-        self._decoding: dict[PictureKey, Future[None]] = {}
         self._outbox = Outbox()
         self.line = Line()
         self.trace: Trace | None = None
@@ -97,7 +97,7 @@ class Loop:
             is_busy = not plan.is_empty
             flight = self._begin(plan)
         else:
-            self._start_decoding(self._scheduler.welcome())
+            flight = self._welcome(flight)
         if self.line.renew(self._scheduler, self._requests):
             self.snapshot = self._count()  # now, while the device computes, not between its token and the caller
         if flight is not None:
@@ -184,32 +184,14 @@ class Loop:
 
     # --- pictures --------------------------------------------------------------------------------------------
 
-    def _start_decoding(self, pictures: Iterable[PictureInput]) -> None:
-        for picture in pictures:
-            salts = self._keeper.salts_of(picture.key)
-            self._decoding[picture.key] = self._decoders.submit(self._decode, picture, salts)
-
-    def _decode(self, picture: PictureInput, salts: Collection[Salt]) -> None:
-        """Runs on a decoding thread."""
-        started_at = self._clock()
-        outcome: object
-        try:
-            outcome = self._keeper.find(picture, salts) or picture.load()
-        except FlashSightError as error:
-            outcome = error
-        except Exception:
-            _log.exception("decoding a picture failed")
-            outcome = EngineFault("a picture could not be decoded, and the fault is ours; please send it again")
-        self._post(Decoded(key=picture.key, outcome=outcome, started_at=started_at, ended_at=self._clock()))
-
     def _drop_decoding(self, request: Request) -> None:
-        """Take pictures that nobody else waits for out of the decoders' queue; one already begun ends by itself."""
+        """Do not decode what nobody else waits for."""
         for picture in request.sequence.prompt.pictures:
-            if picture.key in self._decoding and not self._scheduler.waiting_for(picture.key):
-                self._decoding.pop(picture.key).cancel()
+            if not self._scheduler.waiting_for(picture.key):
+                self._decoding.drop(picture.key)
 
     def _take_picture(self, decoded: Decoded) -> None:
-        self._decoding.pop(decoded.key, None)
+        self._decoding.came_back(decoded.key)
         if decoded.error is not None:
             self._fail_picture(decoded.key, decoded.error)
             return
@@ -255,7 +237,7 @@ class Loop:
             self._flights.pause()
         if plan.is_empty or (plan.encodes and not is_ahead):
             self._flush()
-        self._start_decoding(plan.decode_requests)
+        self._decoding.start(plan.decode_requests)
         if plan.is_empty:
             return None
         self._num_steps += 1
@@ -272,6 +254,14 @@ class Loop:
             self._lost += self._outbox.flush()
             self._scheduler.prefix.prepare(plan.chunks[plan.num_decodes :])
         return flight
+
+    def _welcome(self, flight: Flight) -> Flight:
+        """Let newcomers in while a step runs; if it only decodes, their pictures are encoded right behind it."""
+        self._decoding.start(self._scheduler.welcome())
+        plan = self._scheduler.joined(flight.plan)
+        if plan is not flight.plan:
+            self._encode(plan.encodes)
+        return replace(flight, plan=plan)
 
     def _follow(self, flight: Flight) -> Flight | None:
         """Launch the next step behind one that runs; its pictures first, since newcomers wait for them."""

@@ -55,9 +55,20 @@ class Prefill:
         self._turns.note(chunks)
         if self._has_just_encoded and not chunks:
             encodes = self._feed.encodes(line)
+        self._note_encodes(encodes)
+        return encodes, chunks
+
+    def encodes(self, line: Line[Sequence]) -> tuple[Encode, ...]:
+        """Pictures to encode for the sequences of the line, if it is their turn, in a step that only decodes so far."""
+        if self._has_just_encoded:
+            return ()
+        encodes = self._feed.encodes(line)
+        self._note_encodes(encodes)
+        return encodes
+
+    def _note_encodes(self, encodes: tuple[Encode, ...]) -> None:
         self._has_just_encoded = bool(encodes)
         self._tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
-        return encodes, chunks
 
     def _chunks(self, line: Line[Sequence], budget: int, under_way: Iterable[Chunk]) -> list[Chunk]:
         chunks: list[Chunk] = []

@@ -34,9 +34,8 @@ class Scheduler:
     """Continuous batching with chunked prefill over paged blocks. One thread calls it.
 
     The round: `plan()`, run it, `picture_encoded` for each of its encodes, `commit(plan, sampled)`. Between two rounds,
-    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. Between `plan` and `commit`, `welcome` and
-    `plan_after` may say what to run behind it: commit both in their order before the next `plan`. `clock` gives seconds
-    that only grow.
+    in any order: `add`, `abort`, `picture_decoded`, `picture_failed`. Between `plan` and `commit`, `welcome`, `joined`
+    and `plan_after` may say what runs behind it: commit both in their order before the next `plan`. `clock`: seconds.
     """
 
     def __init__(
@@ -182,6 +181,13 @@ class Scheduler:
         """Let in whoever finds room while a plan runs; return the pictures to decode meanwhile."""
         self._admit()
         return self._feed.decode_requests(self._turns.order(self._running))
+
+    def joined(self, plan: Plan) -> Plan:
+        """Return a plan that runs, with the pictures that are ready now if it only decodes; they are encoded behind."""
+        if plan.encodes or len(plan.chunks) > plan.num_decodes:
+            return plan
+        encodes = self._prefill.encodes(self._turns.order(self._running))
+        return replace(plan, encodes=encodes) if encodes else plan
 
     def plan_after(self, plan: Plan) -> Following | None:
         """Say what may run behind a plan before its tokens are known; None where that depends on what it brings."""
@@ -382,15 +388,9 @@ class Scheduler:
         assert len(waiting) + len(self._running) == len(self._by_id)
         assert self._running == sorted(self._running, key=_rank)
         assert len(self._running) <= self._max_running
-        for sequence in waiting:
-            assert sequence.phase is Phase.WAITING
-            assert not sequence.blocks
-            assert not sequence.wanted
-        for sequence in self._running:
-            assert sequence.phase in (Phase.PICTURES, Phase.PREFILL, Phase.DECODE)
-            assert sequence.num_cached <= sequence.num_computed < len(sequence) <= sequence.max_length
-            assert sequence.num_computed <= len(sequence.blocks) * self.pool.block_size
-            assert sequence.wanted == {picture.key for picture in sequence.pending_pictures()}
+        assert all(sequence.phase is Phase.WAITING for sequence in waiting)
+        for sequence in waiting + self._running:
+            sequence.check(self.pool.block_size)
             assert all(sequence.id in self.pictures.wanted_by(key) for key in sequence.wanted)
 
 

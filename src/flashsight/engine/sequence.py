@@ -163,3 +163,14 @@ class Sequence:
     def pending_pictures(self) -> list[PictureInput]:
         """Pictures with tokens still to do, in order; the first one is the sequence's front."""
         return [p for p in self.prompt.pictures if p.start + p.num_tokens > self.num_computed]
+
+    def check(self, block_size: int) -> None:
+        """Assert that a sequence which has not ended holds what its phase says."""
+        if self.phase is Phase.WAITING:
+            assert not self.blocks
+            assert not self.wanted
+        else:
+            assert self.phase is not Phase.FINISHED
+            assert self.num_cached <= self.num_computed < len(self) <= self.max_length
+            assert self.num_computed <= len(self.blocks) * block_size
+            assert self.wanted == {picture.key for picture in self.pending_pictures()}
