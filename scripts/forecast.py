@@ -34,7 +34,7 @@ ENCODE_MS = {1296: 5.1, 5476: 24.5}
 DECODE_ALONE_MS, DECODE_FIRST_MS, DECODE_ROW_MS = 4.8, 5.35, 0.023
 CHUNK_LEAST_MS, CHUNK_FIXED_MS, CHUNK_TOKEN_MS = 5.8, 0.6, 0.0257
 DECODE_FILE_MS = {512: 2.3, 1024: 5.0}
-BEFORE_MS, AFTER_MS, AGAIN_MS = 3.2, 1.4, 1.5
+BEFORE_MS, AFTER_MS, AGAIN_MS = 1.6, 1.4, 1.5
 """From the client to the engine; from the engine to the client; from an answer's end to the next question."""
 GAP_MS = 0.25
 """What the host needs between two steps of which the second is not launched ahead."""
@@ -47,7 +47,7 @@ class Run:
     def __init__(self, size: int, num_clients: int, rounds: int, *, seed: int, encode_patches: int) -> None:
         self.size, self.num_clients, self.left = size, num_clients, num_clients * (rounds + 1)
         self.random = np.random.default_rng(seed)
-        self.now = 0.0
+        self.now = self.behind = 0.0
         self.events: list[tuple[float, int, Callable[[], object]]] = []
         self.numbers = count()
         self.asked: dict[SequenceId, float] = {}
@@ -103,8 +103,9 @@ class Run:
             heapq.heappop(self.events)[2]()
         if ahead is not None:
             self.begin_decoding(self.scheduler.welcome())
-        plan = ahead or self.scheduler.plan()
-        if ahead is None:
+            plan = self.scheduler.joined(ahead)
+        else:
+            plan = self.scheduler.plan()
             self.begin_decoding(plan.decode_requests)
         if plan.is_empty:
             self.now = max(self.now, self.events[0][0])
@@ -112,7 +113,9 @@ class Run:
         for encode in plan.encodes:
             self.scheduler.picture_encoded(encode.picture.key, None)
         following = self.scheduler.plan_after(plan)
-        self.now += (self.cost(plan) + (0.0 if ahead else GAP_MS)) * self.random.normal(1, SPREAD)
+        behind, self.behind = self.behind, self.cost(plan) - self.cost(ahead) if ahead else 0.0  # pictures that joined
+        spent = behind + (self.cost(ahead) if ahead else self.cost(plan) + GAP_MS)
+        self.now += spent * self.random.normal(1, SPREAD)
         drawing = [chunk.sequence.id for chunk in plan.chunks if chunk.samples]
         for name in drawing:
             self.first.setdefault(name, self.now + AFTER_MS - self.asked[name])
