@@ -99,5 +99,5 @@ check "format" "$venv/bin/ruff" format -q --check .
 check "types" "$venv/bin/python" -m mypy
 check "layers" "$venv/bin/lint-imports" --no-cache
 check "tests" tests tests -n 2 --dist loadfile -m "not browser"
-check "browser tests" tests browser -m browser
+check "browser tests" tests browser -n 2 --dist loadfile -m browser
 verdict

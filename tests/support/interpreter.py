@@ -5,8 +5,8 @@ import os
 import pytest
 import torch
 
-FEW_PIECES = 2
-"""Pieces of a decode's context where the kernels themselves are not what is tested."""
+LARGE_PART = (64, 128, 4, 1)
+"""The part of a matrix that a program holds where the kernels themselves are not what is tested."""
 
 
 def prefer_interpreter() -> None:
@@ -21,9 +21,11 @@ def use_interpreter() -> None:
     pytest.importorskip("triton", reason="triton is not installed")
 
 
-def cut_into_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interpreter runs one program after the other: give it fewer than a GPU has."""
+def cut_into_few(monkeypatch: pytest.MonkeyPatch, *, pieces: int) -> None:
+    """The interpreter runs one program after the other: give it fewer than a GPU has. pieces: of a decode's context."""
     if not torch.cuda.is_available():
-        from flashsight.models.kernels import paged
+        from flashsight.models.kernels import paged, product
 
-        monkeypatch.setattr(paged, "num_splits_for", lambda num_rows: FEW_PIECES)
+        monkeypatch.setattr(paged, "num_splits_for", lambda num_rows: pieces)
+        for form in ("NARROW", "DEEP", "WIDE", "GATED"):
+            monkeypatch.setattr(product, form, LARGE_PART)

@@ -9,4 +9,4 @@ use_interpreter()
 @pytest.fixture(autouse=True)
 def few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are what is tested here."""
-    cut_into_few(monkeypatch)
+    cut_into_few(monkeypatch, pieces=1)

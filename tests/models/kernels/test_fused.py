@@ -26,7 +26,7 @@ STEPS = [[(0, 0, 30)], [(0, 30, 1)], [(0, 31, 1), (1, 0, 20)], [(1, 20, 9), (0, 
 @pytest.fixture(autouse=True)
 def few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Layers are what is tested here; test_paged.py has as many pieces as a GPU."""
-    cut_into_few(monkeypatch)
+    cut_into_few(monkeypatch, pieces=2)
 
 
 def load(folder: Path, device: torch.device, dtype: str) -> Glm4v:
