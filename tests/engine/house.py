@@ -102,6 +102,7 @@ class House:
         self.trie = Trie()
         self.slots: dict[int, int] = {}
         self.full_blocks: set[int] = set()
+        self.in_blocks_of_text: set[int] = set()
         self.decoding: list[PictureInput] = []
         self.bad_pictures: set[str] = set()
         self.sequences: list[Sequence] = []
@@ -173,6 +174,7 @@ class House:
         self._check_decodes_first(plan, decoding_before)
         self.scheduler.check()
         self.decoding += plan.decode_requests
+        self._copy(plan)
         for chunk in plan.chunks:
             self._compute(chunk)
         self._encode(plan)
@@ -237,6 +239,15 @@ class House:
         size = self.pool.block_size
         return sequence.blocks[index // size] * size + index % size
 
+    def _copy(self, plan: Plan) -> None:
+        size = self.pool.block_size
+        for chunk in plan.chunks:
+            if chunk.copied_from is not None:
+                to = chunk.sequence.blocks[chunk.start // size]
+                assert chunk.start % size, "nothing of the copy is needed"
+                for place in range(size):
+                    self.slots[to * size + place] = self.slots[chunk.copied_from * size + place]
+
     def _compute(self, chunk: Chunk) -> None:
         sequence, size = chunk.sequence, self.pool.block_size
         tags = self.tags(sequence.salt, sequence.prompt, [*sequence.generated, *chunk.drafts])
@@ -250,15 +261,23 @@ class House:
             self.slots[self._slot(sequence, index)] = tags[index]
             if index % size == size - 1:
                 self.full_blocks.add(tags[index])
+                first = index + 1 - size
+                if not sequence.picture_slices(first, index + 1):
+                    self.in_blocks_of_text.update(tags[first : index + 1])
 
     def num_known(self, sequence: Sequence) -> int:
-        """Tokens of whole blocks, short of the last token, that were ever computed for this salt and prefix."""
+        """Tokens of whole blocks, short of the last token, that were ever computed for this salt and prefix; and those
+        that a block of text began with after them.
+        """
         size = self.pool.block_size
         tags = self.tags(sequence.salt, sequence.prompt, sequence.generated)
         count = 0
-        while (count + 1) * size < len(tags) and tags[(count + 1) * size - 1] in self.full_blocks:
+        while count + size < len(tags) and tags[count + size - 1] in self.full_blocks:
+            count += size
+        end = min(count + size, len(tags) - 1)
+        while count < end and tags[count] in self.in_blocks_of_text:
             count += 1
-        return count * size
+        return count
 
     def _next_tokens(self, chunk: Chunk) -> list[int]:
         """What follows, for as long as the guesses hold: the token after the last known one, and after each guess."""

@@ -62,6 +62,7 @@ class AheadHouse(House):
         self._check_budgets(plan)
         self.now += 1.0
         self.decoding += plan.decode_requests
+        self._copy(plan)
         for chunk in plan.chunks:
             self._compute(chunk)
         self._encode(plan)
@@ -74,6 +75,7 @@ class AheadHouse(House):
         self.plans.append(plan)
         self._check_budgets(plan)
         self._encode(plan)
+        self._copy(plan)
         for chunk in plan.chunks[: plan.num_decodes]:
             assert chunk.start == len(chunk.sequence), "it goes on from the token that is under way"
             chunk.sequence.generated.append(tokens[chunk.sequence.id])

@@ -9,7 +9,7 @@ from tests.engine.house import prompt_of
 from flashsight.core.types import Salt, TokenSampling
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.plan import Chunk
-from flashsight.engine.prefix import PrefixCache
+from flashsight.engine.prefix import MOST_SIBLINGS, PrefixCache
 from flashsight.engine.sequence import Sequence, SequenceId
 
 BLOCK = 4
@@ -77,6 +77,44 @@ def test_exactly_the_blocks_of_an_equal_whole_prefix_are_found(requests: list[tu
         assert shelf.cache.find(sequence) == shelf.expected(sequence)
         sequence.generated = generated
         shelf.compute(sequence)
+
+
+def common(one: tuple[object, ...], other: tuple[object, ...]) -> int:
+    return next(
+        (n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+    )
+
+
+@given(st.lists(st.tuples(parts, st.sampled_from("ab"), st.lists(st.integers(1, 2), max_size=6)), max_size=12))
+def test_the_longest_beginning_of_a_block_of_text_behind_the_same_prefix_is_found(requests: list[tuple]) -> None:  # type: ignore[type-arg]
+    shelf = Shelf()
+    texts: list[tuple[object, ...]] = []
+    for items, salt, generated in requests:
+        sequence = sequence_of(*flat(items), salt=salt)
+        start = len(shelf.cache.find(sequence)) * BLOCK
+        sequence.num_computed = start
+        found = shelf.cache.beginning(sequence)
+        mine = whole_prefix(sequence, min(start + BLOCK, len(sequence) - 1))
+        alike = [common(mine, text) for text in texts if len(text) == start + BLOCK + 1]
+        assert (found[1] if found else 0) == max([*alike, start + 1]) - start - 1
+        sequence.generated = generated
+        shelf.compute(sequence)
+        ends = range(BLOCK, len(sequence) + 1, BLOCK)
+        texts += [whole_prefix(sequence, end) for end in ends if not sequence.picture_slices(end - BLOCK, end)]
+
+
+def test_beginnings_are_looked_for_in_the_newest_blocks_only_and_never_in_one_given_away() -> None:
+    shelf = Shelf()
+    for number in range(MOST_SIBLINGS + 3):
+        shelf.compute(sequence_of(1, 2, 3, 4, 50 + number, 6, 7, 8))
+    old, new = (sequence_of(1, 2, 3, 4, 50 + number, 6, 9) for number in (0, MOST_SIBLINGS + 2))
+    for sequence, wanted in ((old, None), (new, 2)):
+        sequence.num_computed = BLOCK * len(shelf.cache.find(sequence))
+        found = shelf.cache.beginning(sequence)
+        assert (found[1] if found else None) == wanted
+    shelf.pool.allocate(shelf.pool.num_available)
+    shelf.cache.check()
+    assert shelf.cache.beginning(new) is None
 
 
 def found_after(first: Sequence, second: Sequence) -> int:

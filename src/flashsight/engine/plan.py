@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flashsight.core.types import PictureInput
-from flashsight.engine.sequence import Sequence
+from flashsight.engine.sequence import BlockId, Sequence
 from flashsight.engine.tally import Totals
 
 
@@ -38,6 +38,9 @@ class Chunk:
     Its past is [0, start), whose keys and values are in sequence.blocks; the blocks for the new ones are there too.
     The last of its tokens may be `drafts`: guesses that are not part of the sequence yet. Then what comes after the
     last known token and after each guess is sampled, which tells how many of them hold.
+
+    copied_from: where the chunk begins inside a block, another block that begins alike; it is copied into the
+    sequence's own before anything of the step is computed.
     """
 
     sequence: Sequence
@@ -45,6 +48,7 @@ class Chunk:
     end: int
     samples: bool
     drafts: tuple[int, ...] = ()
+    copied_from: BlockId | None = None
 
     @property
     def num_tokens(self) -> int:

@@ -1,8 +1,8 @@
 """Decides what prompts do in a step: pictures are encoded, or each goes on up to the budget, its end, or a picture that
 is not there yet; the two take turns.
 
-Before its first chunk a sequence takes over blocks that others have computed; one whose beginning is being computed in
-this very step waits for it. Touches no tensor.
+Before its first chunk a sequence takes over blocks that others have computed, and copies the beginning of one more; one
+whose beginning is being computed in this very step waits for it. Touches no tensor.
 """
 
 from __future__ import annotations
@@ -81,15 +81,25 @@ class Prefill:
             self._adopt(sequence)
             if self._should_wait_for(in_flight, sequence):
                 continue
-            start, end = sequence.num_computed, self._reach(sequence, budget)
-            sequence.phase = Phase.PREFILL if end > start else Phase.PICTURES
-            if end > start:
-                self._note_first_chunk(sequence)
-                is_last = end == len(sequence)
-                chunks.append(Chunk(sequence, start, end, samples=is_last and sequence.kind is Kind.ANSWER))
-                in_flight.update(self._full_digests(sequence, start, end))
-                budget -= end - start
+            end = self._reach(sequence, budget)
+            sequence.phase = Phase.PREFILL if end > sequence.num_computed else Phase.PICTURES
+            if end > sequence.num_computed:
+                chunk = self._chunk(sequence, end)
+                chunks.append(chunk)
+                in_flight.update(self._full_digests(sequence, chunk.start, end))
+                budget -= chunk.num_tokens
         return chunks
+
+    def _chunk(self, sequence: Sequence, end: int) -> Chunk:
+        copied_from = None
+        if sequence.num_computed == sequence.num_cached and (beginning := self._prefix.beginning(sequence)):
+            block, count = beginning
+            if sequence.num_computed + count < end:
+                copied_from = block
+                sequence.num_cached = sequence.num_computed = sequence.num_computed + count
+        self._note_first_chunk(sequence)
+        samples = end == len(sequence) and sequence.kind is Kind.ANSWER
+        return Chunk(sequence, sequence.num_computed, end, samples, copied_from=copied_from)
 
     def _note_first_chunk(self, sequence: Sequence) -> None:
         if not sequence.has_started:

@@ -1,7 +1,9 @@
 """Which full blocks hold which tokens after which prefix. Knows hashes and block ids, never the keys and values.
 
 The hash of a block covers its parent's hash, its token ids and, for the parts of pictures in it, the picture's key and
-the place inside the picture. The chain opens with the caller's salt, so equal prompts of two salts share nothing.
+the place inside the picture. The chain opens with the caller's salt, so equal prompts of two salts share nothing. Where
+a prompt leaves the chain inside a block of text, that block's beginning can be copied: of a question asked again only
+the last token is read.
 """
 
 from __future__ import annotations
@@ -9,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import blake2b
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.plan import Chunk
 from flashsight.engine.sequence import BlockId, Sequence
 
 _BLOCK = blake2b(digest_size=32, person=b"block")
+MOST_SIBLINGS = 16
+"""Blocks behind one and the same prefix that are looked at for a beginning to copy: the newest."""
 
 
 class PrefixCache:
@@ -24,6 +31,9 @@ class PrefixCache:
         self._pool = pool
         self._block_of: dict[bytes, BlockId] = {}
         self._digest_of: dict[BlockId, bytes] = {}
+        self._texts: dict[bytes, dict[BlockId, NDArray[np.int64]]] = {}
+        """Token ids of blocks of text by the digest before them."""
+        self._before: dict[BlockId, bytes] = {}
         pool.on_forget = self._forget
 
     def __len__(self) -> int:
@@ -56,7 +66,32 @@ class PrefixCache:
                 self._block_of[digest] = block
                 self._digest_of[block] = digest
                 self._pool.keep(block)
+                self._offer_text(sequence, index)
         sequence.num_registered = max(sequence.num_registered, num_full)
+
+    def beginning(self, sequence: Sequence) -> tuple[BlockId, int] | None:
+        """A block that begins with what the sequence computes next, and how many of its tokens are the same; None if no
+        block does. Asked before the first chunk, when whole blocks have been found; the last token is never among them.
+        """
+        size = self._pool.block_size
+        start = sequence.num_computed
+        end = min(start + size, len(sequence) - 1)
+        for picture in sequence.prompt.pictures:
+            if picture.start + picture.num_tokens > start:
+                end = min(end, picture.start)
+        if not self.enabled or end <= start:
+            return None
+        wanted = sequence.ids(start, end)
+        best: tuple[BlockId, int] | None = None
+        texts = self._texts.get(self._digest_before(sequence, start // size), {})
+        for block in reversed(texts):
+            differs = np.flatnonzero(texts[block][: len(wanted)] != wanted)
+            count = int(differs[0]) if len(differs) else len(wanted)
+            if count > (best[1] if best else 0):
+                best = (block, count)
+            if count == len(wanted):
+                break
+        return best
 
     def prepare(self, chunks: Iterable[Chunk]) -> None:
         """Hash the blocks that chunks of prompts are about to fill, while the device fills them: `register` finds them
@@ -77,9 +112,8 @@ class PrefixCache:
         size = self._pool.block_size
         start, end = index * size, (index + 1) * size
         assert end <= len(sequence)
-        parent = sequence.digests[-1] if index else blake2b(sequence.salt, digest_size=32, person=b"salt").digest()
         content = _BLOCK.copy()
-        content.update(parent)
+        content.update(self._digest_before(sequence, index))
         content.update(sequence.ids(start, end).astype("<i8", copy=False).data)
         for picture in sequence.prompt.pictures:  # as `picture_slices`, which would make an object for each block
             first, last = max(start, picture.start), min(end, picture.start + picture.num_tokens)
@@ -87,10 +121,37 @@ class PrefixCache:
                 content.update(f"|{first - start}+{last - first}@{first - picture.start}:{picture.key}".encode())
         return content.digest()
 
+    @staticmethod
+    def _digest_before(sequence: Sequence, index: int) -> bytes:
+        return sequence.digests[index - 1] if index else blake2b(sequence.salt, digest_size=32, person=b"salt").digest()
+
+    def _offer_text(self, sequence: Sequence, index: int) -> None:
+        """Let the beginning of a block be copied, if it holds no part of a picture."""
+        start, end = index * self._pool.block_size, (index + 1) * self._pool.block_size
+        if sequence.picture_slices(start, end):
+            return
+        block, before = sequence.blocks[index], self._digest_before(sequence, index)
+        texts = self._texts.setdefault(before, {})
+        texts[block], self._before[block] = np.array(sequence.ids(start, end)), before
+        if len(texts) > MOST_SIBLINGS:
+            self._forget_text(next(iter(texts)))
+
+    def _forget_text(self, block: BlockId) -> None:
+        before = self._before.pop(block, None)
+        if before is not None:
+            texts = self._texts[before]
+            del texts[block]
+            if not texts:
+                del self._texts[before]
+
     def _forget(self, block: BlockId) -> None:
         del self._block_of[self._digest_of.pop(block)]
+        self._forget_text(block)
 
     def check(self) -> None:
         """Assert that both directions agree."""
         assert len(self._block_of) == len(self._digest_of)
         assert all(self._block_of[digest] == block for block, digest in self._digest_of.items())
+        assert {block for texts in self._texts.values() for block in texts} == set(self._before)
+        assert self._before.keys() <= self._digest_of.keys()
+        assert all(self._texts.values()), "an empty row is left"

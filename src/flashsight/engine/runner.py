@@ -6,7 +6,7 @@ chunks:  ids -> embedding, picture rows replaced by features -> text layers -> l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from flashsight.engine.takeover import Takeover
 
 FeaturesOf = Callable[[PictureKey], Tensor]
+Features = list[tuple[slice, Tensor]]
+"""Rows of a step that are a picture's, and the features that belong there."""
 DrawnBefore = tuple[Tensor, Seq[int]]
 """Tokens of the step before, on the device, and for each chunk the place of its own."""
 
@@ -90,14 +92,17 @@ class Runner:
 
         drawn: of decodes whose token the host does not know yet. The next call may overwrite what is returned.
         """
+        self._copy_blocks(chunks)
         spans, sampled_rows = self._pack(chunks)
         layout = StepLayout(spans)
-        recorded = self._recorded(layout)
+        features = _features(chunks, spans, features_of)
+        # A step of single rows is recorded for decodes, which have no place for pictures.
+        recorded = None if features and layout.num_tokens == len(spans) else self._recorded(layout)
         if recorded is not None:
-            self._replay(recorded, chunks, layout, features_of, drawn)
+            self._replay(recorded, layout, features, drawn)
             outcome = recorded.outcome
         else:
-            outcome = self._hidden(chunks, layout, features_of, drawn)
+            outcome = self._hidden(layout, features, drawn)
         if not sampled_rows:
             return None
         rows = self._rows(outcome, sampled_rows)
@@ -132,30 +137,23 @@ class Runner:
         return self._takeover is not None and self._takeover.go_on()
 
     def _replay(
-        self,
-        recorded: RecordedStep,
-        chunks: Seq[Chunk],
-        layout: StepLayout,
-        features_of: FeaturesOf,
-        drawn: DrawnBefore | None,
+        self, recorded: RecordedStep, layout: StepLayout, features: Features, drawn: DrawnBefore | None
     ) -> None:
         """Run a step as a recorded one. Every call into torch before its start is one more wait of the device."""
-        if recorded.features is not None:
-            for rows, features_MC in _features(chunks, layout.spans, features_of):
-                self._ids[rows] = PICTURE_ROW
-                recorded.features[rows] = features_MC
+        for rows, features_MC in features:
+            assert recorded.features is not None, "what is recorded for decodes has no place for pictures"
+            self._ids[rows] = PICTURE_ROW
+            recorded.features[rows] = features_MC
         recorded.attend.fill(layout, self._numbers[:, : layout.num_tokens])
         self._place_drawn(recorded.attend.rows[0], drawn)
         recorded.replay()
 
-    def _hidden(
-        self, chunks: Seq[Chunk], layout: StepLayout, features_of: FeaturesOf, drawn: DrawnBefore | None
-    ) -> Tensor:
+    def _hidden(self, layout: StepLayout, features: Features, drawn: DrawnBefore | None) -> Tensor:
         """Return hidden rows of a step that is not recorded."""
         numbers = self._send(layout.num_tokens)
         self._place_drawn(numbers[0], drawn)
         hidden_TC = self._model.embed(numbers[0])
-        for rows, features_MC in _features(chunks, layout.spans, features_of):
+        for rows, features_MC in features:
             hidden_TC[rows] = features_MC
         backend = self._backend if self._takeover is None else self._takeover.backend or self._backend
         return self._model.forward(hidden_TC, numbers[1:], backend.begin(layout, self._cache))
@@ -210,6 +208,14 @@ class Runner:
         if self._takeover is not None:
             self._takeover.prepare()
 
+    def _copy_blocks(self, chunks: Seq[Chunk]) -> None:
+        """Bring beginnings of other sequences' blocks where chunks go on from them; kernels of the step come behind."""
+        for chunk in chunks:
+            if chunk.copied_from is not None:
+                to = chunk.sequence.blocks[chunk.start // self._cache.block_size]
+                for part in (self._cache.k, self._cache.v):
+                    part[:, to] = part[:, chunk.copied_from]
+
     def _pack(self, chunks: Seq[Chunk]) -> tuple[tuple[Span, ...], list[int]]:
         spans: list[Span] = []
         sampled_rows: list[int] = []
@@ -252,15 +258,16 @@ UPLOAD_BYTES = 4 << 20
 _WARM_UP_GRID = Grid(t=1, h=4, w=4)
 
 
-def _features(chunks: Seq[Chunk], spans: Seq[Span], features_of: FeaturesOf) -> Iterator[tuple[slice, Tensor]]:
-    """Yield rows of a step that are a picture's, and the features that belong there."""
+def _features(chunks: Seq[Chunk], spans: Seq[Span], features_of: FeaturesOf) -> Features:
+    found: Features = []
     for chunk, span in zip(chunks, spans, strict=True):
         if chunk.start >= chunk.sequence.num_prompt:
             continue  # pictures are in prompts alone
         for part in chunk.sequence.picture_slices(chunk.start, chunk.end):
             row, num_rows = span.row + part.start - chunk.start, part.end - part.start
             features_MC = features_of(part.picture.key)
-            yield slice(row, row + num_rows), features_MC[part.offset : part.offset + num_rows]
+            found.append((slice(row, row + num_rows), features_MC[part.offset : part.offset + num_rows]))
+    return found
 
 
 def _no_pixels() -> NDArray[np.uint8]:

@@ -87,7 +87,9 @@ def answers(runner: Runner, reference: Any, num_tokens: int = 4) -> list[list[in
         return Chunk(sequence, len(sequence) - 1, len(sequence), samples=True)
 
     step(Chunk(second, 0, len(second), samples=True))
-    step(decode(second), Chunk(first, 0, 9, samples=False))
+    step(decode(second), Chunk(first, 0, 8, samples=False))
+    assert first.picture_slices(8, 9), "one row alone, and a picture's"
+    step(Chunk(first, 8, 9, samples=False))
     step(decode(second), Chunk(first, 9, len(first), samples=True))
     while len(second.generated) < num_tokens:
         step(decode(first), decode(second))
