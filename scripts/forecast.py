@@ -113,8 +113,9 @@ class Run:
         for encode in plan.encodes:
             self.scheduler.picture_encoded(encode.picture.key, None)
         following = self.scheduler.plan_after(plan)
-        behind, self.behind = self.behind, self.cost(plan) - self.cost(ahead) if ahead else 0.0  # pictures that joined
-        spent = behind + (self.cost(ahead) if ahead else self.cost(plan) + GAP_MS)
+        joined = self.cost(plan) - self.cost(ahead) if ahead else 0.0  # pictures, behind this step's tokens
+        spent = self.behind + self.cost(plan) - joined + (0.0 if ahead else GAP_MS)
+        self.behind = joined
         self.now += spent * self.random.normal(1, SPREAD)
         drawing = [chunk.sequence.id for chunk in plan.chunks if chunk.samples]
         for name in drawing:

@@ -252,10 +252,9 @@ def steps() -> None:
 
 def fill(step: RecordedStep, layout: StepLayout) -> None:
     """Describe a step of random hidden states: products of zeros draw less power and run faster than any prompt's."""
-    if step.features is not None:
-        step.features.normal_()
     ids_and_positions = np.ones((4, layout.num_tokens), np.int64)
     if step.features is not None:
+        step.features.normal_()
         ids_and_positions[0] = PICTURE_ROW
     step.attend.fill(layout, ids_and_positions)
 
