@@ -144,6 +144,26 @@ def test_padded_rows_and_sequences_change_nothing(device: torch.device) -> None:
         assert int((story.cache.k != before).any(-1).any(-1).sum()) == num_rows
 
 
+def test_the_longest_tiles_start_first(device: torch.device) -> None:
+    from flashsight.models.attention.paged import NOWHERE, PagedBackend
+
+    heads = HEADS[0]
+    story = Story([(33, 1), (5, 70), (0, 40)], heads, device)
+    step = PagedBackend(heads[0], story.cache).step_of(StepForm(128, 4, 12), num_blocks=40)
+    step.fill(story.layout)
+    sequences, firsts = (part.tolist() for part in step._tiles)
+    num = sequences.index(NOWHERE)
+    lengths = [story.parts[n][0] + first for n, first in zip(sequences[:num], firsts, strict=False)]
+    assert lengths == sorted(lengths, reverse=True)
+    every = range(0, 70, step._tile_tokens), range(0, 40, step._tile_tokens)
+    assert sorted(zip(sequences[:num], firsts, strict=False)) == [
+        (0, 0),
+        *((1, n) for n in every[0]),
+        *((2, n) for n in every[1]),
+    ]
+    assert set(sequences[num:]) == {NOWHERE}
+
+
 def test_a_step_writes_turned_keys_and_plain_values_to_its_own_slots_only(device: torch.device) -> None:
     from flashsight.models.attention.paged import PagedBackend
 

@@ -151,13 +151,16 @@ class PagedStep:
     def _write_tiles(self, spans: Sequence[Span], numbers: NDArray[np.int32]) -> None:
         if not self.form.num_tiles:
             return
+        # The longest way through the context first: what starts last must not be what takes longest.
+        tiles = [
+            (span.num_past + first, sequence, first)
+            for sequence, span in enumerate(spans)
+            for first in range(0, span.num_new, self._tile_tokens)
+        ]
+        tiles.sort(reverse=True)
         sequences, tile_firsts = self._places[6].start, self._places[7].start
-        at = 0
-        for sequence, span in enumerate(spans):
-            firsts = range(0, span.num_new, self._tile_tokens)
-            numbers[sequences + at : sequences + at + len(firsts)] = sequence
-            numbers[tile_firsts + at : tile_firsts + at + len(firsts)] = firsts
-            at += len(firsts)
+        numbers[sequences : sequences + len(tiles)] = [sequence for _, sequence, _ in tiles]
+        numbers[tile_firsts : tile_firsts + len(tiles)] = [first for *_, first in tiles]
 
 
 def _slots(span: Span, block_size: int) -> NDArray[np.int64] | int:

@@ -106,15 +106,15 @@ def attend_chunks(
 ) -> Tensor:
     """Return o_THD, causal, of any number of new tokens a sequence, whose keys and values are in the cache already.
 
-    tiles: for each tile its sequence (negative: none) and its first token among the sequence's new ones, int32. Rows
-    that no tile covers are left unwritten.
+    tiles: for each tile its sequence (negative: none) and its first token among the sequence's new ones, int32; they start
+    in this order. Rows that no tile covers are left unwritten.
     """
     _, num_heads, size = q_THD.shape
     block_size, num_kv_heads = cache_k.shape[1:3]
     group = num_heads // num_kv_heads
     o_THD = torch.empty_like(q_THD)
     keys = CHUNK_KEYS_ROOMY if has_room(q_THD, ROOMY_BYTES) else CHUNK_KEYS
-    _attend_chunks[(len(tiles[0]), num_kv_heads)](
+    _attend_chunks[(num_kv_heads, len(tiles[0]))](
         q_THD, cache_k, cache_v, tables.past, tables.table, tables.row, tables.new, tables.blocks, *tiles,
         o_THD, size**-0.5 * LOG2_E, H=num_heads, G=num_kv_heads, D=size, S=block_size,
         R=triton.next_power_of_2(group), TOKENS=chunk_tokens(num_heads, num_kv_heads),
@@ -294,7 +294,7 @@ def _attend_chunks(
     BD: tl.constexpr, KEYS: tl.constexpr, OVERLAP: tl.constexpr,
 ):  # fmt: skip
     begin(OVERLAP)
-    tile, group = tl.program_id(0), tl.program_id(1)
+    group, tile = tl.program_id(0), tl.program_id(1)
     sequence, first_token = tl.load(tile_sequences + tile), tl.load(tile_firsts + tile)
     if sequence < 0:
         return
