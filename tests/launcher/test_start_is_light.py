@@ -12,7 +12,8 @@ from flashsight.launcher.build import build_local
 
 parts = build_local(Config(model=ModelConfig(path="nano", device="cpu")))
 parts.engine.stop()
-print(*sorted({name.split(".")[0] for name in sys.modules} & {"transformers", "triton", "pandas", "torchvision"}))
+heavy = {"transformers", "triton", "pandas", "sympy", "torchvision"}
+print(*sorted({name.split(".")[0] for name in sys.modules} & heavy))
 print(*(name for name in ("torch._dynamo", "torch._inductor") if name in sys.modules))
 """
 

@@ -103,23 +103,27 @@ class PrefixCache:
 
     def digest(self, sequence: Sequence, index: int) -> bytes:
         """Hash of the sequence's full block `index`; made once, as the tokens before its end never change."""
-        while len(sequence.digests) <= index:
-            sequence.digests.append(self._next_digest(sequence))
+        if len(sequence.digests) <= index:
+            self._hash_up_to(sequence, index + 1)
         return sequence.digests[index]
 
-    def _next_digest(self, sequence: Sequence) -> bytes:
-        index = len(sequence.digests)
-        size = self._pool.block_size
-        start, end = index * size, (index + 1) * size
-        assert end <= len(sequence)
-        content = _BLOCK.copy()
-        content.update(self._digest_before(sequence, index))
-        content.update(sequence.ids(start, end).astype("<i8", copy=False).data)
-        for picture in sequence.prompt.pictures:  # as `picture_slices`, which would make an object for each block
-            first, last = max(start, picture.start), min(end, picture.start + picture.num_tokens)
-            if first < last:
-                content.update(f"|{first - start}+{last - first}@{first - picture.start}:{picture.key}".encode())
-        return content.digest()
+    def _hash_up_to(self, sequence: Sequence, num_blocks: int) -> None:
+        """Hash all blocks that are not yet in one go: a first token waits for it."""
+        size, digests = self._pool.block_size, sequence.digests
+        opened, before = len(digests) * size, self._digest_before(sequence, len(digests))
+        assert num_blocks * size <= len(sequence)
+        ids = sequence.ids(opened, num_blocks * size).astype("<i8", copy=False).tobytes()
+        pictures = [(p.start, p.start + p.num_tokens, p.key.encode()) for p in sequence.prompt.pictures]
+        for start in range(opened, num_blocks * size, size):
+            end, at = start + size, 8 * (start - opened)
+            content = _BLOCK.copy()
+            content.update(before + ids[at : at + 8 * size])
+            for begins, ends, key in pictures:
+                if begins < end and start < ends:
+                    first, last = max(start, begins), min(end, ends)
+                    content.update(b"|%d+%d@%d:%b" % (first - start, last - first, first - begins, key))
+            before = content.digest()
+            digests.append(before)
 
     @staticmethod
     def _digest_before(sequence: Sequence, index: int) -> bytes:

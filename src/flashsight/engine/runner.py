@@ -212,9 +212,7 @@ class Runner:
         """Bring beginnings of other sequences' blocks where chunks go on from them; kernels of the step come behind."""
         for chunk in chunks:
             if chunk.copied_from is not None:
-                to = chunk.sequence.blocks[chunk.start // self._cache.block_size]
-                for part in (self._cache.k, self._cache.v):
-                    part[:, to] = part[:, chunk.copied_from]
+                self._cache.copy_block(chunk.sequence.blocks[chunk.start // self._cache.block_size], chunk.copied_from)
 
     def _pack(self, chunks: Seq[Chunk]) -> tuple[tuple[Span, ...], list[int]]:
         spans: list[Span] = []

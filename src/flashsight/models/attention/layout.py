@@ -75,8 +75,9 @@ class StepLayout:
 
 @dataclass(frozen=True, slots=True)
 class KVCache:
-    """Paged keys and values: each [layers, B, S, G, D]."""
+    """Paged keys and values: each [layers, B, S, G, D], the halves of `both`."""
 
+    both: Tensor
     k: Tensor
     v: Tensor
 
@@ -93,8 +94,13 @@ class KVCache:
         device: torch.device,
     ) -> KVCache:
         """Reserve the whole cache at once; nothing grows later."""
-        shape = (num_layers, num_blocks, block_size, num_kv_heads, head_size)
-        return cls(torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device))
+        shape = (2, num_layers, num_blocks, block_size, num_kv_heads, head_size)
+        both = torch.zeros(shape, dtype=dtype, device=device)
+        return cls(both, both[0], both[1])
+
+    def copy_block(self, to: int, copied_from: int) -> None:
+        """Fill a block as another one is, in all layers: by few calls, for a first token waits for each."""
+        self.both.select(2, to).copy_(self.both.select(2, copied_from))
 
     @property
     def block_size(self) -> int:

@@ -106,7 +106,7 @@ def attend_chunks(
 ) -> Tensor:
     """Return o_THD, causal, of any number of new tokens a sequence, whose keys and values are in the cache already.
 
-    tiles: for each tile its sequence (negative: none) and its first token among the sequence's new ones, int32; they start
+    tiles: for each tile its sequence (negative: none) and its first token among the sequence's new ones, int32, started
     in this order. Rows that no tile covers are left unwritten.
     """
     _, num_heads, size = q_THD.shape
