@@ -135,7 +135,7 @@ def test_every_answer_is_right_and_the_books_balance_whoever_ends_or_leaves_ahea
             assert sequence.generated == house.right_answer(sequence)
 
 
-def test_a_newcomer_reads_behind_a_step_whose_tokens_nobody_knows_unless_his_prompt_goes_on() -> None:
+def test_a_newcomer_reads_behind_a_step_whose_tokens_nobody_knows_also_where_his_prompt_goes_on() -> None:
     house = AheadHouse(max_sequences=2, num_blocks=100)
     house.add(*range(1, 5), max_tokens=20, stop_ids=ENDLESS)
     house.advance()
@@ -145,10 +145,12 @@ def test_a_newcomer_reads_behind_a_step_whose_tokens_nobody_knows_unless_his_pro
     house.advance()
     assert [chunk.num_tokens for chunk in house.flight[0].chunks] == [1, 31], "his first chunk is launched ahead"
     house.advance()
-    assert house.flight is None, "the second goes on from it"
-    house.advance()
     assert house.flight is not None, "the third waits without room, and stops nobody"
-    assert house.num_read_ahead == 1
+    assert [chunk.num_tokens for chunk in house.flight[0].chunks] == [1, 14], "the second goes on from it"
+    house.advance()
+    assert house.flight is not None
+    assert [chunk.num_tokens for chunk in house.flight[0].chunks] == [1, 1]
+    assert house.num_read_ahead == 2
     finish(house)
 
 

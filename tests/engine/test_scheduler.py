@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.engine.house import ENDLESS, STOP_ID, House
 
 from flashsight.core.errors import Overloaded, PictureError, PromptTooLong, RequestError
-from flashsight.engine.prefill import SHORTEST_CUT
+from flashsight.engine.prefill import BESIDE_TOKENS, SHORTEST_CUT
 from flashsight.engine.sequence import Kind, Phase, Sequence
 
 PICTURES = {"p0": 3, "p1": 8, "p2": 20, "p3": 40, "p4": 5, "p5": 70}
@@ -230,6 +230,19 @@ def test_a_long_prompt_is_cut_and_decodes_go_on_beside_each_piece() -> None:
     pieces = [house.step() for _ in range(5)]
     assert [[chunk.num_tokens for chunk in plan.chunks] for plan in pieces] == [[1, 9]] * 5
     assert [chunk.samples for plan in pieces for chunk in plan.chunks[1:]] == [False] * 4 + [True]
+
+
+def test_beside_decodes_prompts_go_in_equal_parts_and_share_their_room_and_alone_they_go_whole() -> None:
+    house = House(num_blocks=1000, step_tokens=2048, context_tokens=2000, max_sequences=4)
+    house.add(*range(1000, 1000 + 2 * BESIDE_TOKENS), max_tokens=50, stop_ids=ENDLESS)
+    assert [chunk.num_tokens for chunk in house.step().chunks] == [2 * BESIDE_TOKENS], "nobody waits for a token"
+    house.add(*range(3000, 3000 + 2 * BESIDE_TOKENS + 1), salt="b", max_tokens=50, stop_ids=ENDLESS)
+    house.add(*range(5000, 5000 + BESIDE_TOKENS), salt="c", max_tokens=50, stop_ids=ENDLESS)
+    plans = [house.step() for _ in range(4)]
+    parts = -(-(2 * BESIDE_TOKENS + 1) // 3)
+    assert [chunk.num_tokens for chunk in plans[0].chunks][:2] == [1, parts]
+    assert all(sum(c.num_tokens for c in plan.chunks[plan.num_decodes :]) <= BESIDE_TOKENS for plan in plans)
+    assert sum(plan.num_tokens - plan.num_decodes for plan in plans) == 3 * BESIDE_TOKENS + 1
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------

@@ -67,6 +67,6 @@ def test_a_cpu_stays_on_the_reference_and_says_so(tiny_checkpoint: Path, caplog:
     loaded = load_model(config.model)
     none: Any = torch.zeros(1, 1, 1, 1, 1)
     with caplog.at_level(logging.INFO):
-        assert takeover_of(config, loaded, plan_of(config, loaded), KVCache(none, none, none), pixel_path) is None
+        assert takeover_of(config, loaded, plan_of(config, loaded), KVCache(none, none), pixel_path) is None
     assert "attention: sdpa" in caplog.text
     assert caplog.records[-1].__dict__["reason"] == "the model runs on a CPU"

@@ -39,11 +39,11 @@ def may_run_ahead(sampling: TokenSampling) -> bool:
 
 
 def may_be_followed(plan: Plan, running: Line[Sequence]) -> bool:
-    """True unless what is next depends on what the plan brings: on a token that the host is to draw, on a prompt that
-    goes on after its chunk, or on prewarming, which may be sent away at any moment.
+    """True unless what is next depends on what the plan brings: on a token that the host is to draw, or on prewarming,
+    which may be sent away at any moment.
     """
     drawing = {chunk.sequence.id for chunk in plan.chunks if chunk.samples}
-    return len(drawing) == len(plan.chunks) and all(
+    return all(
         sequence.kind is Kind.ANSWER
         and (_is_free(sequence) if sequence.id in drawing else sequence.phase is not Phase.DECODE)
         for sequence in running

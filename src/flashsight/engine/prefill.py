@@ -7,7 +7,7 @@ whose beginning is being computed in this very step waits for it. Touches no ten
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Sequence as Line
 
 from flashsight.engine.blocks import BlockPool
@@ -22,6 +22,10 @@ from flashsight.engine.turns import Turns
 SHORTEST_CUT = 64
 """A pass over fewer tokens costs about as much as one over this many, since it reads all weights. So a head shorter
 than this waits for the picture behind it, and a prefix this long that another sequence computes now is waited for."""
+
+BESIDE_TOKENS = 416
+"""So many tokens of prompts at most go into a step that decodes too, and a longer prompt in equal parts: decodes wait
+less, and ride along with more steps, which are no longer for it where so many tokens keep the device busy."""
 
 
 class Prefill:
@@ -45,13 +49,21 @@ class Prefill:
         self._has_just_encoded = False
 
     def step(
-        self, line: Line[Sequence], budget: int, under_way: Iterable[Chunk] = ()
+        self, line: Line[Sequence], step_tokens: int, num_decodes: int, under_way: Line[Chunk] = ()
     ) -> tuple[tuple[Encode, ...], list[Chunk]]:
-        """Pictures to encode, or else chunks of up to `budget` tokens together, for the sequences of the line in its
-        order. under_way: chunks of the step before, if they are not in the books yet.
+        """Pictures to encode, or else chunks for the sequences of the line in its order, of a step that holds
+        step_tokens, num_decodes of them taken. under_way: chunks of the step before, if they are not in the books yet;
+        those whose prompts go on are entered now, for whatever is launched from here on comes behind them.
         """
+        for chunk in under_way:
+            if not chunk.samples and chunk.sequence.phase is Phase.PREFILL:
+                chunk.sequence.num_computed = chunk.end
+                self._feed.leave(chunk.sequence)
+        budget = step_tokens - num_decodes
+        if num_decodes:
+            budget = min(budget, BESIDE_TOKENS)
         encodes = () if self._has_just_encoded else self._feed.encodes(line)
-        chunks = [] if encodes else self._chunks(line, budget, under_way)
+        chunks = [] if encodes else self._chunks(line, budget, under_way, in_parts=num_decodes > 0)
         self._turns.note(chunks)
         if self._has_just_encoded and not chunks:
             encodes = self._feed.encodes(line)
@@ -70,7 +82,7 @@ class Prefill:
         self._has_just_encoded = bool(encodes)
         self._tally.add("encoder_calls", not all(isinstance(encode.pixels, Recalled) for encode in encodes))
 
-    def _chunks(self, line: Line[Sequence], budget: int, under_way: Iterable[Chunk]) -> list[Chunk]:
+    def _chunks(self, line: Line[Sequence], budget: int, under_way: Line[Chunk], *, in_parts: bool) -> list[Chunk]:
         chunks: list[Chunk] = []
         in_flight: set[bytes] = set()
         for chunk in under_way:
@@ -81,7 +93,7 @@ class Prefill:
             self._adopt(sequence)
             if self._should_wait_for(in_flight, sequence):
                 continue
-            end = self._reach(sequence, budget)
+            end = self._reach(sequence, min(budget, _part(sequence)) if in_parts else budget)
             sequence.phase = Phase.PREFILL if end > sequence.num_computed else Phase.PICTURES
             if end > sequence.num_computed:
                 chunk = self._chunk(sequence, end)
@@ -151,3 +163,9 @@ class Prefill:
         if self._prefix.enabled:
             for index in range(start // self._pool.block_size, end // self._pool.block_size):
                 yield self._prefix.digest(sequence, index)
+
+
+def _part(sequence: Sequence) -> int:
+    """Tokens of the next of the fewest equal parts of what is left, none longer than BESIDE_TOKENS."""
+    num_left = len(sequence) - sequence.num_computed
+    return -(-num_left // -(-num_left // BESIDE_TOKENS))

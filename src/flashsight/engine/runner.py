@@ -155,8 +155,11 @@ class Runner:
         hidden_TC = self._model.embed(numbers[0])
         for rows, features_MC in features:
             hidden_TC[rows] = features_MC
-        backend = self._backend if self._takeover is None else self._takeover.backend or self._backend
-        return self._model.forward(hidden_TC, numbers[1:], backend.begin(layout, self._cache))
+        return self._model.forward(hidden_TC, numbers[1:], self._attention.begin(layout, self._cache))
+
+    @property
+    def _attention(self) -> AttentionBackend:
+        return self._backend if self._takeover is None else self._takeover.backend or self._backend
 
     def _recorded(self, layout: StepLayout) -> RecordedStep | None:
         graphs = None if self._takeover is None else self._takeover.graphs
@@ -212,7 +215,8 @@ class Runner:
         """Bring beginnings of other sequences' blocks where chunks go on from them; kernels of the step come behind."""
         for chunk in chunks:
             if chunk.copied_from is not None:
-                self._cache.copy_block(chunk.sequence.blocks[chunk.start // self._cache.block_size], chunk.copied_from)
+                to = chunk.sequence.blocks[chunk.start // self._cache.block_size]
+                self._attention.copy_block(self._cache, to, chunk.copied_from)
 
     def _pack(self, chunks: Seq[Chunk]) -> tuple[tuple[Span, ...], list[int]]:
         spans: list[Span] = []

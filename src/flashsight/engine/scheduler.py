@@ -168,7 +168,7 @@ class Scheduler:
         decodes = self._plan_decodes()
         self._admit()
         reading = self._turns.order(self._running)
-        encodes, prefills = self._prefill.step(reading, self.limits.step_tokens - len(decodes))
+        encodes, prefills = self._prefill.step(reading, self.limits.step_tokens, len(decodes))
         decodes = self._draft(decodes)
         return Plan(
             chunks=(*decodes, *prefills),
@@ -194,10 +194,10 @@ class Scheduler:
         if not may_be_followed(plan, self._running) or not (behind := decodes_behind(plan, self.pool)):
             return None
         decodes, rows = zip(*behind, strict=True)
-        drawing = {chunk.sequence.id for chunk in plan.chunks}
+        drawing = {chunk.sequence.id for chunk in plan.chunks if chunk.samples}
         reading = [sequence for sequence in self._turns.order(self._running) if sequence.id not in drawing]
         under_way = plan.chunks[plan.num_decodes :]
-        encodes, prefills = self._prefill.step(reading, self.limits.step_tokens - len(decodes), under_way)
+        encodes, prefills = self._prefill.step(reading, self.limits.step_tokens, len(decodes), under_way)
         return Following(Plan(chunks=(*decodes, *prefills), num_decodes=len(decodes), encodes=encodes), rows)
 
     def commit(
@@ -214,7 +214,7 @@ class Scheduler:
             sequence = chunk.sequence
             if sequence.phase is Phase.FINISHED:
                 continue
-            assert sequence.num_computed == chunk.start
+            assert sequence.num_computed == chunk.start or (sequence.num_computed == chunk.end and not chunk.samples)
             sequence.num_computed = chunk.end - len(chunk.drafts)
             self._feed.leave(sequence)
             if chunk.samples:

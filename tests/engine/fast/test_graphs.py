@@ -22,6 +22,7 @@ from flashsight.engine.runner import Runner
 from flashsight.engine.sequence import BlockId, Sequence, SequenceId
 from flashsight.engine.takeover import Takeover
 from flashsight.models.attention.layout import Span, StepLayout
+from flashsight.models.attention.paged import PagedBackend
 from flashsight.models.attention.pictures import KernelPictures
 from flashsight.models.attention.sdpa import SdpaBackend
 from flashsight.models.glm4v.model import Glm4v
@@ -146,6 +147,15 @@ def test_kernels_that_compute_something_else_never_serve(
     assert takeover.backend is None
     assert "differ from the reference" in caplog.text
     assert answers(runner, tiny_reference) == answers(runner_of(model, None, is_fast=False)[0], tiny_reference)
+
+
+def test_a_copy_that_copies_nothing_keeps_the_kernels_from_serving(
+    model: Glm4v, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PagedBackend, "copy_block", lambda *_: None)
+    takeover = runner_of(model, None)[1]
+    taken_over(takeover)
+    assert takeover.backend is None
 
 
 @pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "unrecorded"])

@@ -62,6 +62,7 @@ KERNELS: list[tuple[Any, dict[str, Any], int]] = [
     *((paged._join_splits, {**HEADS, "SPLITS": n}, 4) for n in (4, 16)),
     (paged._attend_chunks, {**HEADS, **TILE, "S": 16, "R": 16}, 8),
     (paged._attend_chunks, {**SMALL, "TOKENS": 32, "KEYS": paged.CHUNK_KEYS, "S": 4, "R": 4}, 8),
+    (paged._copy_block, {"SIZE": 4096, "BLOCK": 4096}, 4),
     *((rotary._rotate_and_write, {"H": 32, "G": 2, "D": 128, "BLOCK": 128, "HEADS": n}, 1) for n in (1, 4)),
     (rotary._rotate_halves, {"ALL": 36, "TURNED": 24, "D": 128, "HEADS": 32, "BLOCK": 128}, 4),
     (rows._norm, {"SIZE": 4096, "BLOCK": 4096}, 16),
@@ -96,7 +97,7 @@ SEEN_ELSEWHERE = {80}
 def type_of(name: str) -> str:
     if name in NUMBERS:
         return "fp32"
-    if name == "num_rows":
+    if name in ("num_rows", "num_blocks", "to", "copied_from"):
         return "i32"
     return "*fp32" if name in FLOATS else "*i32" if name in INTS else "*bf16"
 

@@ -179,6 +179,23 @@ def test_a_step_writes_turned_keys_and_plain_values_to_its_own_slots_only(device
     assert torch.equal(story.cache.v, v_before)
 
 
+@pytest.mark.parametrize("heads", HEADS, ids=str)
+def test_a_block_is_copied_in_every_layer_and_nothing_else_changes(
+    device: torch.device, heads: tuple[int, int, int]
+) -> None:
+    from flashsight.models.attention.paged import PagedBackend
+    from flashsight.models.attention.sdpa import SdpaBackend
+
+    for backend in (PagedBackend(heads[0], cache := Story([(9, 1)], heads, device).cache), SdpaBackend()):
+        expected_k, expected_v = cache.k.clone(), cache.v.clone()
+        expected_k[:, 1], expected_v[:, 1] = cache.k[:, 17], cache.v[:, 17]
+        assert not torch.equal(expected_k, cache.k)
+        backend.copy_block(cache, 1, 17)
+        assert torch.equal(cache.k, expected_k)
+        assert torch.equal(cache.v, expected_v)
+        cache.k.normal_()
+
+
 def test_queries_that_are_turned_already_are_attended_as_they_are(device: torch.device) -> None:
     from flashsight.models.attention.paged import PagedBackend
 

@@ -75,9 +75,8 @@ class StepLayout:
 
 @dataclass(frozen=True, slots=True)
 class KVCache:
-    """Paged keys and values: each [layers, B, S, G, D], the halves of `both`."""
+    """Paged keys and values: each [layers, B, S, G, D]."""
 
-    both: Tensor
     k: Tensor
     v: Tensor
 
@@ -94,13 +93,8 @@ class KVCache:
         device: torch.device,
     ) -> KVCache:
         """Reserve the whole cache at once; nothing grows later."""
-        shape = (2, num_layers, num_blocks, block_size, num_kv_heads, head_size)
-        both = torch.zeros(shape, dtype=dtype, device=device)
-        return cls(both, both[0], both[1])
-
-    def copy_block(self, to: int, copied_from: int) -> None:
-        """Fill a block as another one is, in all layers: by few calls, for a first token waits for each."""
-        self.both.select(2, to).copy_(self.both.select(2, copied_from))
+        shape = (num_layers, num_blocks, block_size, num_kv_heads, head_size)
+        return cls(torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device))
 
     @property
     def block_size(self) -> int:
@@ -150,3 +144,6 @@ class AttentionBackend(Protocol):
 
     def begin(self, layout: StepLayout, cache: KVCache) -> Attend:
         """Return the function that this step's layers call."""
+
+    def copy_block(self, cache: KVCache, to: int, copied_from: int) -> None:
+        """Fill block `to` in every layer as `copied_from` is."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from flashsight.models.attention.layout import KVCache, Span, StepForm, StepLayout
 from flashsight.models.attention.staging import Staging
-from flashsight.models.kernels.paged import Tables, attend_chunks, attend_decodes, chunk_tokens
+from flashsight.models.kernels.paged import Tables, attend_chunks, attend_decodes, chunk_tokens, copy_block
 from flashsight.models.kernels.product import ROWS_AT_ONCE
 from flashsight.models.kernels.rotary import rotate_and_write
 
@@ -45,6 +45,10 @@ class PagedBackend:
         step = self.step_of(self.form_of(layout), num_blocks=sum(len(span.blocks) for span in layout.spans))
         step.fill(layout)
         return step
+
+    def copy_block(self, cache: KVCache, to: int, copied_from: int) -> None:
+        """Fill block `to` in every layer as `copied_from` is."""
+        copy_block(cache.k, cache.v, to, copied_from)
 
     def form_of(self, layout: StepLayout) -> StepForm:
         """Return the step's own form, nothing padded."""

@@ -47,6 +47,11 @@ class SdpaBackend:
         slots = np.concatenate([_slots(span, cache.block_size) for span in layout.spans])
         return _SdpaStep(cache, torch.from_numpy(slots).to(cache.k.device), decode, prefill)
 
+    def copy_block(self, cache: KVCache, to: int, copied_from: int) -> None:
+        """Fill block `to` in every layer as `copied_from` is."""
+        for part in (cache.k, cache.v):
+            part[:, to] = part[:, copied_from]
+
 
 @dataclass(frozen=True, slots=True)
 class _Context:

@@ -123,6 +123,28 @@ def attend_chunks(
     return o_THD
 
 
+def copy_block(cache_k: Tensor, cache_v: Tensor, to: int, copied_from: int) -> None:
+    """Fill block `to` of [layers, B, S, G, D] in every layer as `copied_from` is, by one launch.
+
+    torch's copy takes dozens: it splits what spans more bytes than fit into 32 bits.
+    """
+    num_layers, num_blocks = cache_k.shape[:2]
+    size = cache_k[0, 0].numel()
+    _copy_block[(num_layers,)](
+        cache_k, cache_v, num_blocks, to, copied_from, SIZE=size, BLOCK=triton.next_power_of_2(size), num_warps=4
+    )
+
+
+@triton.jit(do_not_specialize=["num_blocks", "to", "copied_from"])
+def _copy_block(cache_k, cache_v, num_blocks, to, copied_from, SIZE: tl.constexpr, BLOCK: tl.constexpr):
+    layer = tl.program_id(0).to(tl.int64) * num_blocks
+    places = tl.arange(0, BLOCK)
+    is_inside = places < SIZE
+    source, target = (layer + copied_from) * SIZE + places, (layer + to) * SIZE + places
+    tl.store(cache_k + target, tl.load(cache_k + source, mask=is_inside), mask=is_inside)
+    tl.store(cache_v + target, tl.load(cache_v + source, mask=is_inside), mask=is_inside)
+
+
 @triton.jit
 def _places_of(keys, is_key, table, blocks, head, G: tl.constexpr, D: tl.constexpr, S: tl.constexpr):
     """Where in the cache the keys of one head begin."""
