@@ -186,7 +186,8 @@ def test_a_block_is_copied_in_every_layer_and_nothing_else_changes(
     from flashsight.models.attention.paged import PagedBackend
     from flashsight.models.attention.sdpa import SdpaBackend
 
-    for backend in (PagedBackend(heads[0], cache := Story([(9, 1)], heads, device).cache), SdpaBackend()):
+    cache = Story([(9, 1)], heads, device).cache
+    for backend in (PagedBackend(heads[0], cache), SdpaBackend()):
         expected_k, expected_v = cache.k.clone(), cache.v.clone()
         expected_k[:, 1], expected_v[:, 1] = cache.k[:, 17], cache.v[:, 17]
         assert not torch.equal(expected_k, cache.k)
