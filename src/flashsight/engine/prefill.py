@@ -25,7 +25,7 @@ than this waits for the picture behind it, and a prefix this long that another s
 
 BESIDE_TOKENS = 416
 """So many tokens of prompts at most go into a step that decodes too, and a longer prompt in equal parts: decodes wait
-less and ride along with more steps. So many tokens keep a GPU busy, and what decodes beside them costs next to nothing."""
+less and ride along with more steps. So many tokens keep a GPU busy; what decodes beside them costs next to nothing."""
 
 
 class Prefill:
