@@ -21,6 +21,7 @@ import numpy as np
 
 from flashsight.bench.measure import percentile
 from flashsight.core.types import Grid, ModelInput, PictureInput, PictureKey, Salt, TokenSampling
+from flashsight.engine import prefill
 from flashsight.engine.blocks import BlockPool
 from flashsight.engine.memory import GPU_ENCODE_PATCHES
 from flashsight.engine.pictures import PictureCache
@@ -38,7 +39,7 @@ BEFORE_MS, AFTER_MS, AGAIN_MS = 1.6, 1.4, 1.5
 """From the client to the engine; from the engine to the client; from an answer's end to the next question."""
 GAP_MS = 0.25
 """What the host needs between two steps of which the second is not launched ahead."""
-SPREAD, NUM_TOKENS, SEEDS = 0.04, 64, 3
+SPREAD, STEP_TOKENS, NUM_TOKENS, SEEDS = 0.04, 2048, 64, 3
 
 
 class Run:
@@ -55,8 +56,8 @@ class Run:
         self.ended: list[float] = []
         pool = BlockPool(60000, 16)
         limits = Limits(
-            step_tokens=2048, encode_patches=encode_patches, max_sequences=64, max_waiting=256, context_tokens=4096,
-            decode_slots=8,
+            step_tokens=STEP_TOKENS, encode_patches=encode_patches, max_sequences=64, max_waiting=256,
+            context_tokens=4096, decode_slots=8,
         )  # fmt: skip
         pictures = PictureCache(1 << 40, bytes_per_token=8192)
         self.scheduler = Scheduler(limits, pool, PrefixCache(pool, enabled=True), pictures, clock=lambda: self.now)
@@ -136,8 +137,14 @@ class Run:
 
 
 if __name__ == "__main__":
-    for encode_patches in (GPU_ENCODE_PATCHES, 8192):
-        print(f"encoder batches of {encode_patches} patches")
+    kept = prefill.BESIDE_TOKENS
+    for about, encode_patches, beside_tokens in (
+        ("as it is", GPU_ENCODE_PATCHES, kept),
+        ("encoder batches of 8192 patches", 8192, kept),
+        ("whole prompts beside decodes", GPU_ENCODE_PATCHES, STEP_TOKENS),
+    ):
+        print(about)
+        prefill.BESIDE_TOKENS = beside_tokens
         for size, num_clients, rounds in ((512, 1, 10), (512, 8, 16), (512, 32, 10), (1024, 1, 10), (1024, 8, 12)):
             runs = [
                 Run(size, num_clients, rounds, seed=seed, encode_patches=encode_patches).figures()

@@ -43,7 +43,7 @@ def test_long_prompts_in_parts_beside_decodes_bring_more_answers(
     forecast: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_parts = forecast["Run"](1024, 8, 4, seed=0, encode_patches=1296).figures()
-    monkeypatch.setattr(prefill, "BESIDE_TOKENS", 2048)
+    monkeypatch.setattr(prefill, "BESIDE_TOKENS", forecast["STEP_TOKENS"])
     whole = forecast["Run"](1024, 8, 4, seed=0, encode_patches=1296).figures()
     assert in_parts[0] < whole[0]
     assert in_parts[2] > 1.05 * whole[2]

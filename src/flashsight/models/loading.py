@@ -130,7 +130,7 @@ def build_model(config: Glm4vConfig, device: torch.device, dtype: torch.dtype) -
     with torch.device("meta"):
         model = Glm4v(config)
     set_dtype(model, dtype)
-    # Not `to_empty`: it asks the meta device how each tensor lies, which imports sympy, two seconds of a cold start.
+    # Not `to_empty`: it asks the meta device how each tensor lies, which imports sympy: seconds of a cold start.
     model._apply(lambda like: torch.empty(like.shape, dtype=like.dtype, device=device))  # type: ignore[no-untyped-call]
     if config.is_head_tied:
         model.text.head.weight = model.text.embedding.weight

@@ -129,7 +129,7 @@ def copy_block(cache_k: Tensor, cache_v: Tensor, to: int, copied_from: int) -> N
     torch's copy takes dozens: it splits what spans more bytes than fit into 32 bits.
     """
     num_layers, num_blocks = cache_k.shape[:2]
-    size = cache_k[0, 0].numel()
+    size = cache_k.shape[2:].numel()
     _copy_block[(num_layers,)](
         cache_k, cache_v, num_blocks, to, copied_from, SIZE=size, BLOCK=triton.next_power_of_2(size), num_warps=4
     )
