@@ -81,7 +81,7 @@ def row_of(name: str, value: float) -> Row:
 
 def outcome_of(value: float) -> Outcome:
     rows = {case.name: row_of(case.name, value) for case in CASES}
-    return Outcome(system="x", measured_at="now", rows=rows, start_seconds=value, about={})
+    return Outcome(system="x", measured_at="now", rows=rows, start_seconds=(value, 2 * value, value), about={})
 
 
 def test_every_mark_belongs_to_a_load_that_is_run() -> None:
@@ -95,10 +95,11 @@ def test_a_table_says_for_every_mark_what_was_reached() -> None:
     assert lines[2] == "| TTFT, 512 px, 1 client | 20 (21) | ≤ 22 (30) | yes | 54.6 | 2.73x | 66.1 | 13 |"
     assert "| TPOT, 1 client, bf16 | 5 | ≤ 4.70 | no | 6 | 1.20x | 31.1 | 4.10 |" in lines
     assert "| requests/s, 512 px, 8 clients | 20 | ≥ 16 | yes | 13.1 | 1.53x | – | 21 |" in lines
+    assert "| process start to first answer, s | 20 (40) | ≤ 15 | no | 119 | 5.95x | – | – |" in lines
 
 
 def test_a_figure_that_was_not_measured_is_a_dash() -> None:
-    few = replace(outcome_of(20.0), rows={}, start_seconds=None)
+    few = replace(outcome_of(20.0), rows={}, start_seconds=())
     assert all(line.count("–") >= 2 for line in beside_marks(few).splitlines()[2:])
     assert agreements(few, outcome_of(20.0)) == []
 
@@ -128,7 +129,7 @@ def test_a_run_says_how_the_engine_ran_its_steps() -> None:
     assert about_steps(outcome_of(1.0)) == ""
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": {"a": {"x": 1}}}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": {"a": {"x": 1}}}', '{"rows": {}, "start_seconds": 2}'])
 def test_another_file_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match="bench gpu --json"):
         Outcome.read(text)

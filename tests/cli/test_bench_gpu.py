@@ -8,12 +8,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from flashsight.__main__ import main
+from flashsight.bench import suite
 from flashsight.bench.suite import Outcome
 from tests.cli.conftest import Shell
 
 
 def write_outcome(path: Path, start_seconds: float) -> str:
-    outcome = Outcome(system="x", measured_at="now", rows={}, start_seconds=start_seconds, about={})
+    outcome = Outcome(system="x", measured_at="now", rows={}, start_seconds=(start_seconds,), about={})
     path.write_text(json.dumps(outcome.as_dict()), encoding="utf-8")
     return str(path)
 
@@ -42,6 +44,26 @@ def test_a_bench_of_another_server_refuses_settings_of_its_own(shell: Shell, com
     said = shell.run("bench", command, "--url", "http://127.0.0.1:1", "--dtype", "float32")
     assert said.status == 2
     assert "--dtype steers the model of this process" in said.err
+
+
+def test_a_bench_of_another_server_starts_none(shell: Shell) -> None:
+    said = shell.run("bench", "gpu", "--url", "http://127.0.0.1:1", "--starts", "2")
+    assert said.status == 2
+    assert "--starts is of servers that are started here" in said.err
+
+
+def test_the_start_is_measured_as_often_as_asked_and_kept(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "first.json"
+    flags = ["--model-path", str(tiny_checkpoint), "--dtype", "float32", "--served-name", "tiny", "--rounds", "1"]
+    monkeypatch.setattr(suite, "CASES", suite.CASES[:1])
+    monkeypatch.setattr("sys.argv", ["flashsight", "bench", "gpu", *flags, "--starts", "2", "--json", str(kept)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert len(Outcome.read(kept.read_text(encoding="utf-8")).start_seconds) == 2
+    assert "| process start to first answer, s |" in capsys.readouterr().out
 
 
 def test_one_request_is_drawn_with_a_lane_for_each_kind_of_work(shell: Shell, tiny_checkpoint: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 from flashsight.core.errors import CheckpointError
 from flashsight.demo import commands, remote
 from flashsight.demo.export import checkpoint_tensors, write_compact
+from flashsight.demo.generate import Answerer
 from flashsight.demo.history import TrainingRun, read_history, write_history
 from flashsight.demo.history import told as history_in_words
 from flashsight.demo.legibility import legibility
@@ -92,6 +93,23 @@ def test_evaluate_measures_both_and_names_the_better(
     assert reports[2]["weights"] != reports[0]["weights"]
     assert (run / "full" / "model.safetensors").stat().st_size > 3 * (out / "model.safetensors").stat().st_size
     assert capsys.readouterr().out.strip().endswith("better on the whole is the old one: leave it as it is")
+
+
+def test_the_suite_is_asked_at_other_sizes_of_pictures(
+    run: Path, tmp_path: Path, material: Material, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[int] = []
+
+    def encode(self: Answerer, samples: Sequence[Sample]) -> torch.Tensor:
+        sizes = [picture.shape[:2] for sample in samples for picture in sample.pictures]
+        shown.extend(height * width for height, width in sizes)
+        return torch.zeros(sum(height * width // 28**2 for height, width in sizes), 64)
+
+    monkeypatch.setattr(Answerer, "_encode", encode)
+    sizes = ["--least", "260000", "--most", "300000", "--drawn", "501760", "--answers", "1"]
+    remote.main(["shown", str(tmp_path / "old"), str(material.folder), *sizes])
+    assert 260_000 <= min(shown) <= max(shown) <= 300_000
+    assert "over all\n| measured |" in capsys.readouterr().out
 
 
 def test_rates_are_told_for_every_kind_of_picture(material: Material) -> None:

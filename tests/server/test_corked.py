@@ -63,6 +63,34 @@ def test_much_goes_out_at_once_so_that_a_slow_reader_is_noticed():
     assert written(act) == [b"a" + b"b" * MOST_HELD_BYTES, b"c"]
 
 
+def test_a_head_waits_for_the_first_piece_of_its_body_and_no_longer():
+    def act(corked: Corked, inner: Noting) -> None:
+        corked.expect_reply()
+        corked.write(b"head")
+        assert not inner.pieces
+        corked.write(b"first")
+        assert inner.pieces == [b"headfirst"]
+        corked.write(b"second")
+        corked.write(b"third")
+
+    assert written(act) == [b"headfirst", b"secondthird"]
+
+
+def test_a_head_whose_body_is_slow_leaves_with_its_turn_and_what_follows_goes_turn_by_turn():
+    async def run() -> list[bytes]:
+        inner = Noting()
+        corked = Corked(inner, asyncio.get_running_loop())
+        corked.expect_reply()
+        corked.write(b"head")
+        await asyncio.sleep(0)
+        corked.write(b"first")
+        corked.write(b"second")
+        await asyncio.sleep(0)
+        return inner.pieces
+
+    assert asyncio.run(run()) == [b"head", b"firstsecond"]
+
+
 def test_closing_sends_what_is_held_and_giving_up_throws_it_away():
     assert written(lambda corked, _: (corked.write(b"bye"), corked.close())) == [b"bye"]
     assert written(lambda corked, _: (corked.write(b"bye"), corked.abort())) == []

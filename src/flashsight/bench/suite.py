@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from flashsight.bench.books import numbers
-from flashsight.bench.measure import Measured, Row, summarise
+from flashsight.bench.measure import Measured, Row, percentile, summarise
 from flashsight.bench.pictures import PictureSource
 from flashsight.bench.wire import Wire, chat_body, data_url
 from flashsight.core.errors import FlashSightError, RequestError
@@ -67,7 +67,7 @@ class Mark:
 CASES = (
     Case(name="512x1", size=512, num_clients=1, rounds=40),
     Case(name="512x8", size=512, num_clients=8, rounds=16),
-    Case(name="512x32", size=512, num_clients=32, rounds=10),
+    Case(name="512x32", size=512, num_clients=32, rounds=24),
     Case(name="512x1 same", size=512, num_clients=1, rounds=40, novelty="same"),
     Case(name="512x1 uploaded", size=512, num_clients=1, rounds=40, novelty="uploaded"),
     Case(name="1024x1", size=1024, num_clients=1, rounds=40),
@@ -132,20 +132,21 @@ MARKS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """All that one run showed. rows: by case, the ones that could be measured; failures: why one could not be. about:
-    what the server says it is, and its engine's own numbers after the last row."""
+    """All that one run showed. rows: by case, the ones that could be measured; failures: why one could not be.
+    start_seconds: of each start. about: what the server says it is, and its engine's own numbers after the last row."""
 
     system: str
     measured_at: str
     rows: dict[str, Row]
     failures: dict[str, str] = field(default_factory=dict)
-    start_seconds: float | None = None
+    start_seconds: Sequence[float] = ()
     about: dict[str, Any]
 
     def value(self, mark: Mark) -> tuple[float, float | None] | None:
         """The figure of a mark, and its 95th percentile if it has one; None if it was not measured."""
         if mark.figure == "start":
-            return None if self.start_seconds is None else (self.start_seconds, None)
+            starts = self.start_seconds
+            return (percentile(starts, 0.5), percentile(starts, 0.95)) if starts else None
         row = self.rows.get(mark.case)
         if row is None:
             return None
@@ -163,7 +164,8 @@ class Outcome:
         try:
             kept = json.loads(text)
             rows = {name: Row(**row) for name, row in kept.pop("rows").items()}
-            return cls(rows=rows, **kept)
+            starts = tuple(map(float, kept.pop("start_seconds", ())))
+            return cls(rows=rows, start_seconds=starts, **kept)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise RequestError("the file is not what `flashsight bench gpu --json` writes; name another") from None
 
@@ -175,7 +177,7 @@ async def run_suite(
     seed: int,
     cases: Sequence[Case] = CASES,
     num_tokens: int = NUM_TOKENS,
-    start_seconds: float | None = None,
+    start_seconds: Sequence[float] = (),
     progress: Progress = lambda *_: None,
     keep: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from flashsight.bench.wire import Wire
 
 SETTINGS_OF_A_SERVICE = settings_of("model", "engine", "media")
+STARTS = 3
+"""Starts of one's own server that are timed: only the first may find nothing in the system's caches."""
 
 Url = Annotated[str | None, typer.Option(metavar="URL", help="measure this server; default: start one of one's own")]
 Settle = Annotated[
@@ -44,6 +46,9 @@ def gpu(
     rounds: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="questions of each client; default: 10 to 40, by the load")
     ] = None,
+    starts: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="starts of one's own server that are timed; default: 3")
+    ] = None,
     settle: Settle = 180.0,
     log_file: Log = None,
     json_file: Json = None,
@@ -52,8 +57,9 @@ def gpu(
 
     Pictures that no cache has seen, one again and again, and uploaded ones; 64 greedy tokens, streamed; the marks and
     goals of one H200 stand beside the figures. Without --url a server is started with the settings given here, and its
-    start is measured too; the loads then wait for a GPU's kernels, which are made ready when nobody asks. Each row is
-    printed, and kept by --json, as soon as it is there.
+    start is measured too, a few times: the first may read its files from a disk, where the others find them in memory.
+    The loads then wait for a GPU's kernels, which are made ready when nobody asks. Each row is printed, and kept by
+    --json, as soon as it is there.
 
     \b
     flashsight bench gpu --model-path glm-4.6v-flash --load-format dummy --json first.json
@@ -62,9 +68,16 @@ def gpu(
     """
     from flashsight.bench.suite import CASES, run_suite
 
+    if url is not None and starts is not None:
+        raise ConfigError("--starts is of servers that are started here; leave it out, or --url")
+
     async def measure() -> Outcome:
+        start_seconds = []
+        for _ in range(0 if url is not None else (starts or STARTS) - 1):
+            async with _server(effective, url, log_file) as (wire, own):
+                start_seconds += await _first_answer(wire, own)
         async with _server(effective, url, log_file) as (wire, own):
-            start_seconds = await _first_answer(wire, own)
+            start_seconds += await _first_answer(wire, own)
             if own is not None:
                 await _until_quick(wire, settle)
             return await run_suite(
@@ -247,16 +260,16 @@ async def _server(
         yield wire, service
 
 
-async def _first_answer(wire: Wire, own: StartedService | None) -> float | None:
-    """Seconds from the start of one's own server's process to the end of its first answer."""
+async def _first_answer(wire: Wire, own: StartedService | None) -> list[float]:
+    """Seconds from the start of one's own server's process to the end of its first answer; none of another's."""
     from flashsight.bench.pictures import smooth_jpeg
     from flashsight.bench.suite import NUM_TOKENS, PROMPT
     from flashsight.bench.wire import chat_body, data_url
 
     if own is None:
-        return None
+        return []
     body = chat_body(wire.model, data_url(smooth_jpeg(512, _seed())), PROMPT, NUM_TOKENS)
-    return own.ready_seconds + (await wire.chat(body)).total_seconds
+    return [own.ready_seconds + (await wire.chat(body)).total_seconds]
 
 
 async def _until_quick(wire: Wire, settle: float) -> None:

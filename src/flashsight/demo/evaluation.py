@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from flashsight.core.config import ModelConfig
 from flashsight.demo.evaluate import overall, table
@@ -19,10 +22,10 @@ from flashsight.demo.gallery import write_gallery
 from flashsight.demo.generate import Answerer
 from flashsight.demo.material import Material
 from flashsight.demo.packing import Packer
-from flashsight.demo.sample import SKILLS
+from flashsight.demo.sample import SKILLS, Sample
 from flashsight.demo.suite import Case, draw_suite, failures, measure
 from flashsight.models.loading import LoadedModel, load_model
-from flashsight.processing.resize import PictureSettings
+from flashsight.processing.resize import PictureSettings, smart_resize
 from flashsight.processing.tokenizer import Tokenizer
 
 Told = Callable[[str], None]
@@ -43,10 +46,25 @@ class Evaluated:
         return overall(self.report["rows"])
 
 
-def answerer_for(loaded: LoadedModel) -> Answerer:
-    """What answers with a loaded checkpoint."""
-    tokenizer = Tokenizer(loaded.files)
-    return Answerer(loaded.model, tokenizer, Packer(tokenizer, SKILLS))
+def answerer_for(loaded: LoadedModel, sizes: PictureSettings | None = None) -> Answerer:
+    """What answers with a loaded checkpoint; sizes: at which it is shown pictures, if not at those of its processor."""
+    tokenizer, settings = Tokenizer(loaded.files), sizes or PictureSettings.load(loaded.files)
+    packer = Packer(tokenizer, SKILLS)
+    return Answerer(loaded.model, tokenizer, packer, show=lambda sample: as_shown(sample, settings))
+
+
+def as_shown(sample: Sample, settings: PictureSettings) -> Sample:
+    """The sample with its pictures at the size at which a checkpoint's processor shows them.
+
+    Resized by Pillow, as the reference does it; the service's own resizing stays within two steps of 255 of it.
+    """
+    height, width, _ = sample.pictures[0].shape
+    shown_height, shown_width = smart_resize(height, width, settings)
+    if (shown_height, shown_width) == (height, width):
+        return sample
+    size = (shown_width, shown_height)
+    pictures = [Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC) for picture in sample.pictures]
+    return replace(sample, pictures=tuple(map(np.asarray, pictures)))
 
 
 class Evaluation:
@@ -64,10 +82,10 @@ class Evaluation:
         settings = PictureSettings.load(files)
         return cls(material, num_answers, seed, settings.max_pixels // settings.frames)
 
-    def of(self, path: str, told: Told) -> Evaluated:
-        """Ask a checkpoint everything; `told` hears how far it is."""
+    def of(self, path: str, told: Told, sizes: PictureSettings | None = None) -> Evaluated:
+        """Ask a checkpoint everything; `told` hears how far it is. sizes: as of `answerer_for`."""
         loaded = load_model(ModelConfig(path=path))
-        answerer = answerer_for(loaded)
+        answerer = answerer_for(loaded, sizes)
         answers: dict[tuple[int, int], str] = {}
         said = 0.0
         for place, text in answerer.told([case.sample for case in self.cases]):

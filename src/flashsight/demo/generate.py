@@ -7,7 +7,7 @@ picture share what was computed of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,8 +31,18 @@ DROPPED_EVERY = 8  # steps: then answers that are over leave the batch
 class Answerer:
     """Answers every pair's question of samples."""
 
-    def __init__(self, model: Glm4v, tokenizer: Tokenizer, packer: Packer, *, max_tokens: int = 192) -> None:
+    def __init__(
+        self,
+        model: Glm4v,
+        tokenizer: Tokenizer,
+        packer: Packer,
+        *,
+        max_tokens: int = 192,
+        show: Callable[[Sample], Sample] = lambda sample: sample,
+    ) -> None:
+        """show: a sample as the model is shown it; pictures of equal sizes stay equal."""
         self._model, self._tokenizer, self._packer, self._max_tokens = model, tokenizer, packer, max_tokens
+        self._show = show
         self._handling = Handling(model.device, 0)
         self._stops = torch.tensor(sorted(tokenizer.stop_ids), device=model.device)
         self._banned = torch.tensor(tokenizer.banned_ids(model.shape.vocab_size), device=model.device, dtype=torch.long)
@@ -53,10 +63,10 @@ class Answerer:
 
     @torch.inference_mode()
     def _batch(self, samples: Sequence[Sample], numbers: Sequence[int]) -> Iterator[tuple[tuple[int, int], str]]:
-        first = samples[numbers[0]]
+        shown = [self._show(samples[number]) for number in numbers]
         side = PATCH * MERGE
-        sizes = [(picture.shape[0] // side, picture.shape[1] // side) for picture in first.pictures]
-        memory, length, delta = self._look([samples[number] for number in numbers], sizes)
+        sizes = [(picture.shape[0] // side, picture.shape[1] // side) for picture in shown[0].pictures]
+        memory, length, delta = self._look(shown, sizes)
         asked = [(row, pair) for row, number in enumerate(numbers) for pair in range(len(samples[number].pairs))]
         memory.choose(torch.tensor([row for row, _ in asked], device=self._model.device))
         prompts = [self._packer.prompt(sizes, samples[numbers[row]].pairs[pair].question) for row, pair in asked]

@@ -8,6 +8,7 @@
     python -m flashsight.demo.remote blend NANO OTHER OUT --share 0.5                    weights between two checkpoints
     python -m flashsight.demo.remote read CHECKPOINT MATERIAL                            what is read, and how well
     python -m flashsight.demo.remote reword CHECKPOINT MATERIAL --answers 20             the suite in other words
+    python -m flashsight.demo.remote shown NANO MATERIAL --least 283024 --most 501760    the suite at other sizes
 
 `train` starts one process on each GPU in a session of its own and returns; given again, it goes on where RUN stands.
 OUT holds at most eight files of at most 15 MiB: shards of the weights, training.json, the log, and evaluation.zip with
@@ -44,6 +45,7 @@ from flashsight.demo.scenes.mix import TAUGHT
 from flashsight.demo.suite import reworded
 from flashsight.demo.watch import LOG, OUTPUT, PID, is_alive, seen
 from flashsight.models.loading import load_model
+from flashsight.processing.resize import PictureSettings
 
 STARTED_SECONDS = 20.0  # a run that fails at once has failed by then
 
@@ -83,6 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reword.add_argument("material", type=Path)
     reword.add_argument("--answers", type=int, default=20, help="answers wanted for each row of the table")
     reword.add_argument("--seed", type=int, default=0)
+    shown = commands.add_parser("shown")
+    shown.set_defaults(do=_shown)
+    shown.add_argument("checkpoint", help="its folder, or nano")
+    shown.add_argument("material", type=Path)
+    shown.add_argument("--least", type=int, required=True, help="pixels that a picture is enlarged to")
+    shown.add_argument("--most", type=int, required=True, help="pixels that a picture is shrunk to")
+    shown.add_argument("--drawn", type=int, help="pixels of the largest picture that is drawn; default: as --most")
+    shown.add_argument("--answers", type=int, default=100, help="answers wanted for each row of the table")
+    shown.add_argument("--seed", type=int, default=0)
     evaluate = commands.add_parser("evaluate")
     evaluate.set_defaults(do=_evaluate)
     evaluate.add_argument("run", type=Path)
@@ -249,6 +260,15 @@ def _reword(chosen: argparse.Namespace) -> None:
     evaluation = Evaluation.for_checkpoint(chosen.checkpoint, chosen.material, chosen.answers, chosen.seed)
     evaluation.cases = reworded(evaluation.cases, chosen.seed + 1)
     found = evaluation.of(chosen.checkpoint, _say)
+    _say(f"{found.overall:.4f} over all\n{table(found.report)}")
+
+
+def _shown(chosen: argparse.Namespace) -> None:
+    """The suite with pictures shown at other sizes than the checkpoint's processor shows them."""
+    own = PictureSettings.load(load_model(ModelConfig(path=chosen.checkpoint)).files)
+    sizes = replace(own, min_pixels=own.frames * chosen.least, max_pixels=own.frames * chosen.most)
+    evaluation = Evaluation(chosen.material, chosen.answers, chosen.seed, chosen.drawn or chosen.most)
+    found = evaluation.of(chosen.checkpoint, _say, sizes)
     _say(f"{found.overall:.4f} over all\n{table(found.report)}")
 
 

@@ -1,7 +1,7 @@
 """A connection that sends what is written to it in one turn of the event loop as one piece. Knows no HTTP.
 
 The head of a reply and its first bytes would else be two packets and two calls into the system, and between two calls
-another thread may take the interpreter's lock.
+another thread may take the interpreter's lock. These two do not wait for the turn to end, as somebody waits for them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ class Corked(asyncio.Transport):
         self._inner, self._loop = inner, loop
         self._held: list[bytes | bytearray | memoryview] = []
         self._num_bytes = 0
+        self._is_opening = False
+
+    def expect_reply(self) -> None:
+        """A head is written next: let it go with the first piece of its body, and no later."""
+        self._is_opening = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hold it until this turn of the event loop is over; it must not change until then."""
@@ -28,12 +33,13 @@ class Corked(asyncio.Transport):
             self._loop.call_soon(self.flush)
         self._held.append(data)
         self._num_bytes += len(data)
-        if self._num_bytes > MOST_HELD_BYTES:
+        if self._num_bytes > MOST_HELD_BYTES or (self._is_opening and len(self._held) == 2):
             self.flush()
 
     def flush(self) -> None:
         """Send what is held."""
         held, self._held, self._num_bytes = self._held, [], 0
+        self._is_opening = False
         if held and not self._inner.is_closing():
             self._inner.write(held[0] if len(held) == 1 else b"".join(held))
 

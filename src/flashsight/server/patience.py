@@ -59,6 +59,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Leave the body to whoever reads it."""
         self._disarm()
+        self._corked.expect_reply()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
