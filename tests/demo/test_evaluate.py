@@ -8,9 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +24,6 @@ from flashsight.demo.evaluate import (
     table,
     wilson,
 )
-from flashsight.demo.evaluation import as_shown
 from flashsight.demo.gallery import EACH, write_gallery
 from flashsight.demo.history import TrainingRun, read_history, write_history
 from flashsight.demo.history import told as history_in_words
@@ -34,8 +31,6 @@ from flashsight.demo.material import Material
 from flashsight.demo.sample import Pair, Sample
 from flashsight.demo.scenes.questions import PHRASINGS
 from flashsight.demo.suite import ROWS, Case, draw_suite, failures, measure, reworded
-from flashsight.processing.pixels import resize_bicubic
-from flashsight.processing.resize import PictureSettings
 from tests.demo import small
 
 ROOT = Path(__file__).parents[2]
@@ -241,24 +236,6 @@ def slow_distance(one: str, other: str) -> int:
 @given(st.text("ab界", max_size=5), st.text("ab界", max_size=5))
 def test_edit_distance_is_the_textbooks(one: str, other: str) -> None:
     assert edit_distance(one, other) == slow_distance(one, other)
-
-
-@pytest.mark.parametrize(
-    ("drawn", "shown"), [((336, 448), (476, 644)), ((560, 560), (560, 560)), ((952, 448), (840, 392))]
-)
-def test_a_picture_of_the_suite_is_shown_as_the_processor_shows_it(
-    drawn: tuple[int, int], shown: tuple[int, int]
-) -> None:
-    settings = PictureSettings(
-        patch=14, merge=2, frames=2, min_pixels=2 * 300_000, max_pixels=2 * 350_000, mean=(0, 0, 0), std=(1, 1, 1)
-    )
-    pixels = np.random.default_rng(0).integers(0, 256, (*drawn, 3), dtype=np.uint8)
-    sample = replace(small.sample(30, "红"), pictures=(pixels, pixels))
-    found = as_shown(sample, settings)
-    assert [picture.shape for picture in found.pictures] == [(*shown, 3)] * 2
-    assert found.pairs == sample.pairs
-    ours = resize_bicubic(torch.from_numpy(pixels).permute(2, 0, 1), shown).permute(1, 2, 0)
-    assert np.abs(found.pictures[0].astype(int) - ours.numpy()).max() <= 2, "the service shows the same"
 
 
 def test_the_suite_in_other_words_asks_the_same(material: Material) -> None:

@@ -34,6 +34,7 @@ from flashsight.demo.ring import Parts, Ring
 from flashsight.demo.sample import LEADING, LEVELS, SKILLS, Sample, Split
 from flashsight.demo.scenes import draw_sample
 from flashsight.demo.scenes.mix import TAUGHT, Mix
+from flashsight.demo.showing import as_shown
 from flashsight.demo.together import company
 from flashsight.demo.tokenizer import build_tokenizer
 from flashsight.demo.train import Report, TrainSettings, build, train
@@ -42,6 +43,7 @@ from flashsight.models.glm4v.config import read_config
 from flashsight.models.glm4v.model import Glm4v
 from flashsight.models.loading import load_model
 from flashsight.models.storage import write_manifest
+from flashsight.processing.resize import PictureSettings
 from flashsight.processing.tokenizer import Tokenizer
 
 NANO = Path(flashsight.__file__).parent / "assets" / "nano"
@@ -113,11 +115,12 @@ class Training:
 def train_nano(training: Training, report: Report) -> None:
     """Train nano from the state that the folder holds, else from the checkpoint `start`, else from scratch.
 
-    Lines of the log go to `report`. A checkpoint carries no moments and no patch heads: the rate warms up again.
+    Pictures are shown as nano's processor shows them. Lines of the log go to `report`. A checkpoint carries no moments
+    and no patch heads: the rate warms up again.
     """
     size = BatchSize(num_patches=training.num_patches)
     material = Material(training.material)
-    packer = nano_packer()
+    packer, sizes = nano_packer(), PictureSettings.load(NANO)
 
     mix = {TAUGHT[name]: weight for name, weight in training.mix.items()} if training.mix else None
     num_done = _steps_done(training.folder)  # a run that goes on draws other pictures
@@ -125,7 +128,7 @@ def train_nano(training: Training, report: Report) -> None:
     def batches(worker: int) -> Iterator[Parts]:
         seed = f"{num_done} {training.seed} {together.rank} {worker}"
         return Collator(packer, size, seed=abs(hash((training.seed, together.rank, worker)))).batches(
-            drawn(material, "train", seed, mix)
+            as_shown(sample, sizes) for sample in drawn(material, "train", seed, mix)
         )
 
     together = company()

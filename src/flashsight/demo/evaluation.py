@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from PIL import Image
 
 from flashsight.core.config import ModelConfig
 from flashsight.demo.evaluate import overall, table
@@ -22,10 +19,11 @@ from flashsight.demo.gallery import write_gallery
 from flashsight.demo.generate import Answerer
 from flashsight.demo.material import Material
 from flashsight.demo.packing import Packer
-from flashsight.demo.sample import SKILLS, Sample
+from flashsight.demo.sample import SKILLS
+from flashsight.demo.showing import as_shown
 from flashsight.demo.suite import Case, draw_suite, failures, measure
 from flashsight.models.loading import LoadedModel, load_model
-from flashsight.processing.resize import PictureSettings, smart_resize
+from flashsight.processing.resize import PictureSettings
 from flashsight.processing.tokenizer import Tokenizer
 
 Told = Callable[[str], None]
@@ -51,20 +49,6 @@ def answerer_for(loaded: LoadedModel, sizes: PictureSettings | None = None) -> A
     tokenizer, settings = Tokenizer(loaded.files), sizes or PictureSettings.load(loaded.files)
     packer = Packer(tokenizer, SKILLS)
     return Answerer(loaded.model, tokenizer, packer, show=lambda sample: as_shown(sample, settings))
-
-
-def as_shown(sample: Sample, settings: PictureSettings) -> Sample:
-    """The sample with its pictures at the size at which a checkpoint's processor shows them.
-
-    Resized by Pillow, as the reference does it; the service's own resizing stays within two steps of 255 of it.
-    """
-    height, width, _ = sample.pictures[0].shape
-    shown_height, shown_width = smart_resize(height, width, settings)
-    if (shown_height, shown_width) == (height, width):
-        return sample
-    size = (shown_width, shown_height)
-    pictures = [Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC) for picture in sample.pictures]
-    return replace(sample, pictures=tuple(map(np.asarray, pictures)))
 
 
 class Evaluation:

@@ -1,0 +1,59 @@
+"""A drawn sample at the size at which it is shown: pixels as the service resizes them, labels where they were."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, fields, replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from flashsight.demo.sample import PATCH, Labels, Sample
+from flashsight.demo.showing import as_shown
+from flashsight.processing.pixels import resize_bicubic
+from flashsight.processing.resize import PictureSettings
+from tests.demo import small
+
+SETTINGS = PictureSettings(
+    patch=14, merge=2, frames=2, min_pixels=2 * 300_000, max_pixels=2 * 350_000, mean=(0, 0, 0), std=(1, 1, 1)
+)
+SIZES = [((336, 448), (476, 644)), ((560, 560), (560, 560)), ((952, 448), (840, 392))]
+
+
+def drawn(height: int, width: int) -> Sample:
+    """Two pictures of noise whose labels tell each patch's row and column."""
+    rows, columns = height // PATCH, width // PATCH
+    by_place: list[NDArray[np.int16]] = [np.indices((rows, columns), np.int16)[part % 2] for part in range(6)]
+    numbers = np.random.default_rng(0)
+    pictures = tuple(numbers.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(2))
+    return replace(small.sample(30, "红"), pictures=pictures, labels=(Labels(*by_place),) * 2)
+
+
+@pytest.mark.parametrize(("before", "after"), SIZES)
+def test_pictures_are_shown_as_the_service_shows_them(before: tuple[int, int], after: tuple[int, int]) -> None:
+    sample = drawn(*before)
+    shown = as_shown(sample, SETTINGS)
+    assert shown.pairs == sample.pairs
+    for was, now in zip(sample.pictures, shown.pictures, strict=True):
+        assert now.shape == (*after, 3)
+        service = resize_bicubic(torch.from_numpy(was).permute(2, 0, 1), after).permute(1, 2, 0)
+        assert np.abs(now.astype(int) - service.numpy()).max() <= 2
+
+
+@pytest.mark.parametrize(("before", "after"), SIZES)
+def test_a_patch_has_the_label_of_what_lies_under_its_middle(before: tuple[int, int], after: tuple[int, int]) -> None:
+    shown = as_shown(drawn(*before), SETTINGS)
+    for labels in shown.labels:
+        assert len(fields(labels)) == 6
+        for part, values in enumerate(astuple(labels)):
+            assert values.shape == (after[0] // PATCH, after[1] // PATCH)
+            side = part % 2
+            for (row, column), label in np.ndenumerate(values):
+                middle = ((row, column)[side] + 0.5) * PATCH * before[side] / after[side]
+                assert label * PATCH - 1e-6 <= middle < (label + 1) * PATCH + 1e-6
+
+
+def test_what_fits_is_left_alone() -> None:
+    sample = drawn(560, 560)
+    assert as_shown(sample, SETTINGS) is sample
