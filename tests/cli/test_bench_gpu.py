@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flashsight.__main__ import main
 from flashsight.bench import suite
 from flashsight.bench.suite import Outcome
+from flashsight.cli import main
 from tests.cli.conftest import Shell
 
 

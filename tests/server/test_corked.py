@@ -102,8 +102,13 @@ def test_nothing_is_written_to_a_connection_that_has_closed():
 
 def test_the_head_of_a_stream_and_its_first_event_leave_together(house: LiveHouse, monkeypatch: pytest.MonkeyPatch):
     pieces: list[bytes] = []
+    num_held: list[int] = []
 
     class Watched(Corked):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            super().write(data)
+            num_held.append(len(self._held))
+
         def flush(self) -> None:
             pieces.append(b"".join(self._held))
             super().flush()
@@ -118,5 +123,6 @@ def test_the_head_of_a_stream_and_its_first_event_leave_together(house: LiveHous
     sent = [piece for piece in pieces if piece]
     assert sent[0].startswith(b"HTTP/1.1 200 OK")
     assert "白".encode() in sent[0]
+    assert num_held[:2] == [1, 0], "the event does not wait for the turn to end"
     assert len(sent) == 2, "the rest comes in one turn too: text, finish and the end"
     assert sent[1].endswith(b"0\r\n\r\n")

@@ -44,7 +44,7 @@ def gpu(
     effective: Effective,
     url: Url = None,
     rounds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="questions of each client; default: 10 to 40, by the load")
+        int | None, typer.Option(metavar="N", min=1, help="questions of each client; default: 12 to 40, by the load")
     ] = None,
     starts: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="starts of one's own server that are timed; default: 3")
