@@ -59,6 +59,13 @@ check() { # name, command...
   fi
 }
 
+types_are_right() { # waits for what was started before
+  local status=0
+  wait "$types" || status=$?
+  cat "$reports/types.txt"
+  return "$status"
+}
+
 tests() { # report name, pytest arguments...; 5: none were collected
   local report="$1" status=0
   shift
@@ -87,17 +94,21 @@ sys.exit(failed > 0 or passed == 0)
 PYTHON
 }
 
+install_system_packages & # beside the set-up: both wait for a network most of the time
+system_packages=$!
 ./start.sh --setup || give_up "the set-up failed"
 rm -rf "$reports"
 mkdir -p "$reports"
 install_test_packages || give_up "the test packages could not be installed"
 install_triton
-install_system_packages || give_up "the system packages could not be installed"
+wait "$system_packages" || give_up "the system packages could not be installed"
 
+"$venv/bin/python" -m mypy >"$reports/types.txt" 2>&1 & # beside what else needs one core
+types=$!
 check "style" "$venv/bin/ruff" check -q .
 check "format" "$venv/bin/ruff" format -q --check .
-check "types" "$venv/bin/python" -m mypy
 check "layers" "$venv/bin/lint-imports" --no-cache
+check "types" types_are_right
 check "tests" tests tests -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
 check "browser tests" tests browser -n 2 --dist loadfile -m browser
 verdict
