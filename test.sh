@@ -94,7 +94,7 @@ sys.exit(failed > 0 or passed == 0)
 PYTHON
 }
 
-install_system_packages & # beside the set-up: both wait for a network most of the time
+install_system_packages </dev/null & # beside the set-up: both wait for a network most of the time
 system_packages=$!
 ./start.sh --setup || give_up "the set-up failed"
 rm -rf "$reports"
