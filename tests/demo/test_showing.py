@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, fields, replace
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from flashsight.demo.sample import PATCH, Labels, Sample
+from flashsight.demo import commands
+from flashsight.demo.material import Material
+from flashsight.demo.ring import Parts
+from flashsight.demo.sample import BUCKETS, PATCH, Labels, Sample
 from flashsight.demo.showing import as_shown
 from flashsight.processing.pixels import resize_bicubic
-from flashsight.processing.resize import PictureSettings
+from flashsight.processing.resize import PictureSettings, smart_resize
 from tests.demo import small
 
 SETTINGS = PictureSettings(
@@ -52,6 +58,32 @@ def test_a_patch_has_the_label_of_what_lies_under_its_middle(before: tuple[int, 
             for (row, column), label in np.ndenumerate(values):
                 middle = ((row, column)[side] + 0.5) * PATCH * before[side] / after[side]
                 assert label * PATCH - 1e-6 <= middle < (label + 1) * PATCH + 1e-6
+
+
+class Stopped(Exception):
+    """Enough was seen."""
+
+
+def test_training_draws_what_the_processor_shows(
+    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: set[tuple[int, int]] = set()
+
+    def ring(batches: Callable[[int], Iterator[Parts]], **_: int) -> None:
+        for batch in islice(batches(0), 40):
+            shown.update(picture.shape[:2] for picture in batch["pixels"])
+        raise Stopped
+
+    monkeypatch.setattr(commands, "Ring", ring)
+    training = commands.Training(
+        material=material.folder, folder=tmp_path / "run", seconds=1, num_workers=1, num_patches=2048
+    )
+    with pytest.raises(Stopped):
+        commands.train_nano(training, print)
+    sizes = PictureSettings.load(commands.NANO)
+    drawn_sizes = {size for size, _ in BUCKETS}
+    assert shown <= {smart_resize(*size, sizes) for size in drawn_sizes}
+    assert shown - drawn_sizes, "none was resized, so nothing was shown"
 
 
 def test_what_fits_is_left_alone() -> None:

@@ -47,7 +47,8 @@ def gpu(
         int | None, typer.Option(metavar="N", min=1, help="questions of each client; default: 12 to 40, by the load")
     ] = None,
     starts: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="starts of one's own server that are timed; default: 3")
+        int | None,
+        typer.Option(metavar="N", min=1, help=f"starts of one's own server that are timed; default: {STARTS}"),
     ] = None,
     settle: Settle = 180.0,
     log_file: Log = None,
