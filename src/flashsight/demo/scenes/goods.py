@@ -94,7 +94,7 @@ def a_badge(rng: random.Random, material: Material, split: Split, language: Lang
 def an_offer(rng: random.Random, material: Material, split: Split, ground: Rgb, *, is_silent: bool = False) -> Offer:
     """A product with what its card could say; a silent one says nothing."""
     concept = rng.choice(SOLD)
-    shown = drawing(rng, material.sprite(rng, concept.index, split), ground, 0.55)
+    shown = drawing(rng, material.sprite(rng, concept.index, split), ground, 0.55, split)
     shown = shown.sharpened(rng, SHOWN, split)
     language: Language = rng.choice(("zh", "zh", "en"))
     if is_silent:

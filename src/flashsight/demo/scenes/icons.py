@@ -13,7 +13,7 @@ from flashsight.demo.scenes.asking import Facts, listed
 from flashsight.demo.scenes.canvas import Canvas, Rgb, luminance
 from flashsight.demo.scenes.colours import near, spell, tinted
 from flashsight.demo.scenes.paper import backdrop, paper
-from flashsight.demo.scenes.restyling import enlarged, restyled
+from flashsight.demo.scenes.restyling import enlarged, redrawn, restyled
 from flashsight.demo.vocabulary import COLOURS, CONCEPTS, Concept, Term
 
 UNKNOWN = Term("不在我的词汇里。", "It is not in my vocabulary.")
@@ -77,6 +77,7 @@ def visible_colours(ground: Rgb) -> list[int]:
 
 
 RESTYLED = 0.35  # of the drawings look otherwise than in their set
+REDRAWN = 0.45  # of training's look otherwise in several ways
 SHARP_SHARE, BLURRED = 0.6, 160
 """So many of the drawings that are larger than that are made sharp: stretched, they are all blurred."""
 _UPRIGHT = frozenset({"图标", "手势", "文具", "乐器", "电子数码", "建筑", "交通工具"})
@@ -96,12 +97,14 @@ def turned(rng: random.Random, sprite: Sprite) -> Sprite:
     return replace(sprite, picture=picture)
 
 
-def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float) -> Drawn:
-    """The drawing in its own colours, or in shades of one; now and then in another manner."""
+def drawing(rng: random.Random, sprite: Sprite, ground: Rgb, tint_share: float, split: Split) -> Drawn:
+    """The drawing in its own colours, or in shades of one; now and then in another manner, in training in several."""
     sprite = turned(rng, sprite)
     if sprite.concept is not None and CONCEPTS[sprite.concept].name.en in _BY_COLOUR:
         return Drawn(sprite, sprite.colours, sprite) if not sprite.is_shape else _tinted(rng, sprite, ground)
-    if rng.random() < (0.6 if sprite.style == "photo" else RESTYLED):
+    if split == "train" and rng.random() < REDRAWN:
+        sprite = redrawn(rng, sprite)
+    elif rng.random() < (0.6 if sprite.style == "photo" else RESTYLED):
         sprite = restyled(rng, sprite)
     if sprite.is_shape or (sprite.style != "photo" and rng.random() < tint_share):
         return _tinted(rng, sprite, ground)
@@ -184,7 +187,7 @@ class OneIcon:
             ground = near(rng, rng.randrange(len(COLOURS)), 20)
             canvas.rounded((x, y, x + side, y + side), rng.choice((0, side / 5, side / 2)), ground)
             x, y, side = x + side * 0.18, y + side * 0.18, side * 0.64
-        drawn = drawing(rng, pick_sprite(rng, material, split, self._unnamed_share, self.styles), ground, 0.25)
+        drawn = drawing(rng, pick_sprite(rng, material, split, self._unnamed_share, self.styles), ground, 0.25, split)
         drawn = drawn.sharpened(rng, side, split)
         place(rng, canvas, drawn, (x, y, x + side, y + side))
         facts = Facts("photo" if drawn.sprite.style == "photo" else "icon")
@@ -231,7 +234,7 @@ class ManyIcons:
         drawn = []
         for row in range(rows):
             for column in range(columns):
-                shown = drawing(rng, pick_sprite(rng, material, split, 0.06), ground, 1.0 if is_tinted else 0.1)
+                shown = drawing(rng, pick_sprite(rng, material, split, 0.06), ground, 1.0 if is_tinted else 0.1, split)
                 margin = cell * rng.uniform(0.08, 0.25)
                 x, y = left + column * cell, top + row * cell
                 place(rng, canvas, shown, (x + margin, y + margin, x + cell - margin, y + cell - margin))

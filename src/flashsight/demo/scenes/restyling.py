@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from flashsight.demo.colour_names import main_colours
@@ -23,10 +24,32 @@ def restyled(rng: random.Random, sprite: Sprite) -> Sprite:
         return _made(sprite, rng.choice((_bolder, _thinner, _pixelled))(rng, sprite.picture))
     if sprite.style == "photo":
         return _made(sprite, _photographed(rng, sprite.picture))
-    ways: tuple[Callable[[random.Random, Image.Image], Image.Image], ...] = (
+    return _made(sprite, rng.choice(_ways())(rng, sprite.picture))
+
+
+def redrawn(rng: random.Random, sprite: Sprite) -> Sprite:
+    """The same thing in other proportions, in other light and in up to two other ways, one upon the other.
+
+    For training alone: a set of drawings that no one has seen differs in more than one thing from those that are known.
+    """
+    picture = sprite.picture
+    if rng.random() < 0.6:
+        picture = _reproportioned(rng, picture)
+    if sprite.style == "photo":
+        return _made(sprite, _photographed(rng, picture))
+    if sprite.is_shape:
+        return _made(sprite, rng.choice((_bolder, _thinner, _pixelled))(rng, picture))
+    for way in rng.sample(_ways(), rng.choice((0, 1, 1, 2))):
+        picture = way(rng, picture)
+    if rng.random() < 0.25:
+        picture = _shaded(rng, picture)
+    return _made(sprite, picture)
+
+
+def _ways() -> tuple[Callable[[random.Random, Image.Image], Image.Image], ...]:
+    return (
         _grey, _turned_hue, _turned_hue, _outlined, _outlined, _flattened, _pixelled, _sheared, _sticker, _faded,
     )  # fmt: skip
-    return _made(sprite, rng.choice(ways)(rng, sprite.picture))
 
 
 def enlarged(picture: Image.Image, width: int, height: int, num_colours: int) -> Image.Image:
@@ -112,6 +135,29 @@ def _sheared(rng: random.Random, picture: Image.Image) -> Image.Image:
     )  # fmt: skip
     box = turned.getbbox()
     return turned.crop(box) if box else picture
+
+
+def _reproportioned(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Some parts wider or taller than others, as another hand would have them; on the whole as large as before."""
+
+    def places(length: int) -> NDArray[np.int64]:
+        sizes = np.asarray([rng.uniform(0.65, 1.5) for _ in range(rng.randint(2, 4))])
+        knots = np.concatenate([[0.0], sizes.cumsum() / sizes.sum()])
+        middles = (np.arange(length) + 0.5) / length
+        return (np.interp(middles, knots, np.linspace(0, 1, len(knots))) * length).astype(np.int64).clip(0, length - 1)
+
+    large = picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(large)[np.ix_(places(large.height), places(large.width))]
+    return Image.fromarray(pixels).resize(picture.size, Image.Resampling.BOX)
+
+
+def _shaded(rng: random.Random, picture: Image.Image) -> Image.Image:
+    """Lit from one side, as solid things are drawn."""
+    y, x = np.mgrid[0 : 1 : picture.height * 1j, 0 : 1 : picture.width * 1j]
+    far = np.hypot(x - rng.uniform(0, 1), y - rng.uniform(0, 0.6))
+    light = rng.uniform(1.1, 1.5) - rng.uniform(0.3, 0.9) * far
+    lit = (np.asarray(picture.convert("RGB")) * light[..., None]).clip(0, 255).astype(np.uint8)
+    return _with_alpha(Image.fromarray(lit), picture.getchannel("A"))
 
 
 def _sticker(rng: random.Random, picture: Image.Image) -> Image.Image:

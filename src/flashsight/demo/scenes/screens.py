@@ -92,6 +92,8 @@ def _error(page: _Page, screen: Screen) -> Screen:
     """An error as red text, behind a sign, or on a pale or red strip."""
     if screen.error is None:
         return screen
+    if page.theme.centres_errors:
+        return _error_bar(page, screen)
     theme, rng, look = page.theme, page.rng, page.rng.random()
     size, has_sign = theme.type.size, page.rng.random() < 0.5
     inset = 0.0 if look < 0.5 else 10.0
@@ -113,6 +115,27 @@ def _error(page: _Page, screen: Screen) -> Screen:
         warning_sign(page.canvas, page.left + inset, page_top, size * 0.95, sign, rng.choice(("disc", "triangle")))
     for number, line in enumerate(lines):
         page.canvas.text(start, page.top + inset / 2 + number * size * 1.3, line, theme.type, colour)
+    page.top += height + page.gap
+    return screen
+
+
+def _error_bar(page: _Page, screen: Screen) -> Screen:
+    """An error in the middle of a bar, red or pale, as wide as the page or as its words."""
+    theme, rng, canvas = page.theme, page.rng, page.canvas
+    assert screen.error is not None
+    lines, size = canvas.wrapped(screen.error, theme.type, page.width - 24), theme.type.size
+    widest, height = max(map(theme.type.width, lines)), len(lines) * size * 1.3 + size * rng.uniform(0.4, 1.0)
+    if len(lines) > 3 or page.top + height > page.bottom or widest > page.width - 23:
+        return replace(screen, error=None)
+    fill = mixed(theme.surface, theme.warning, rng.choice((1.0, 1.0, 0.14)))
+    colour = theme.on(fill) if fill == theme.warning else theme.warning
+    half = page.width / 2 if rng.random() < 0.7 else min(page.width, widest + rng.uniform(24, 60)) / 2
+    middle = (page.left + page.right) / 2
+    canvas.rounded((middle - half, page.top, middle + half, page.top + height), theme.radius, fill)
+    top = page.top + (height - len(lines) * size * 1.3) / 2 + size * 0.15
+    for number, line in enumerate(lines):
+        x = middle - theme.type.width(line) / 2
+        canvas.text(x, top + number * size * 1.3, line, theme.type, colour)
     page.top += height + page.gap
     return screen
 
@@ -359,6 +382,8 @@ class Ui:
         One on which only a sign has found room is drawn anew: it would be a drawing, and drawings would be screens.
         """
         theme = a_theme(rng, pick_type(rng, material, split, text_size(rng, size)))
+        if split == "train":
+            theme = replace(theme, centres_errors=rng.random() < 0.35)
         canvas = Canvas(material, size, theme.surface)
         canvas.breaks_words = split == "train" and rng.random() < 0.15
         screen = draw_screen(rng, canvas, a_screen(rng, material, split), theme, material)

@@ -29,6 +29,7 @@ class Theme:
     radius: float
     plain: str  # how buttons look that are not primary: outline, grey, bare
     accent_name: int
+    centres_errors: bool = False  # on a bar of their own, which a primary button in red looks like
 
     def on(self, fill: Rgb) -> Rgb:
         """Letters that can be read on a fill."""
