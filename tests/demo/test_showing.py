@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, fields, replace
 from itertools import islice
@@ -74,13 +75,22 @@ def test_training_draws_what_the_processor_shows(
             shown.update(picture.shape[:2] for picture in batch["pixels"])
         raise Stopped
 
+    nano = tmp_path / "nano"  # with other sizes than those that are drawn
+    nano.mkdir()
+    for file in commands.NANO.iterdir():
+        (nano / file.name).symlink_to(file)
+    settings = json.loads((nano / "preprocessor_config.json").read_text())
+    (nano / "preprocessor_config.json").unlink()
+    settings["size"] = {"shortest_edge": 2 * 448 * 448, "longest_edge": 2 * 448 * 560}
+    (nano / "preprocessor_config.json").write_text(json.dumps(settings))
+    monkeypatch.setattr(commands, "NANO", nano)
     monkeypatch.setattr(commands, "Ring", ring)
     training = commands.Training(
         material=material.folder, folder=tmp_path / "run", seconds=1, num_workers=1, num_patches=2048
     )
     with pytest.raises(Stopped):
         commands.train_nano(training, print)
-    sizes = PictureSettings.load(commands.NANO)
+    sizes = PictureSettings.load(nano)
     drawn_sizes = {size for size, _ in BUCKETS}
     assert shown <= {smart_resize(*size, sizes) for size in drawn_sizes}
     assert shown - drawn_sizes, "none was resized, so nothing was shown"

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from flashsight.core.errors import CheckpointError
 
 # Pictures that nano is trained on lie between these areas; its processor scales every other one into the range.
-MIN_PIXELS = 560 * 560
+MIN_PIXELS = 336 * 448
 MAX_PIXELS = 560 * 896
 
 PATCH = 14
