@@ -78,8 +78,8 @@ Goals missed, and by how much:
 ## Limits
 
 - Photographs and scenes of everyday life: a small closed list of cut-out objects is all it has seen.
-- Text below about 18 pixels of the picture as the model sees it (larger ones are shrunk to 500,000 pixels), handwriting,
-  vertical or curved text: expect wrong characters, look-alikes first.
+- Text below about 18 pixels of the picture as the model sees it (larger ones are shrunk to 500,000 pixels),
+  handwriting, vertical or curved text: expect wrong characters, look-alikes first.
 - Real screenshots differ from drawn ones: expect two to three times the error rates of the table.
 - It answers short questions of the kinds above in Chinese and English. It does not reason, count beyond a few things,
   write freely or hold a long conversation; instructions outside its kinds get an answer that should not be trusted.
