@@ -109,6 +109,6 @@ check "style" "$venv/bin/ruff" check -q .
 check "format" "$venv/bin/ruff" format -q --check .
 check "layers" "$venv/bin/lint-imports" --no-cache
 check "types" types_are_right
-check "tests" tests tests -n 3 --dist loadfile --no-loadscope-reorder -m "not browser"
+check "tests" tests tests -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
 check "browser tests" tests browser -n 2 --dist loadfile -m browser
 verdict
