@@ -101,7 +101,7 @@ is_lent() {
 }
 
 pip_install() {
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --prefer-binary --no-compile "$@" >>"$FLASHSIGHT_STATE/setup.log" 2>&1 ||
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --prefer-binary "$@" >>"$FLASHSIGHT_STATE/setup.log" 2>&1 ||
     fail "packages could not be installed; $FLASHSIGHT_STATE/setup.log says: $(tail -n 3 "$FLASHSIGHT_STATE/setup.log")" \
       "check the network or the package index (pip config list), then start again" \
       "请检查网络或 pip 源(pip config list),然后重新启动"

@@ -25,7 +25,7 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     print("\n".join(tomllib.load(file)["dependency-groups"]["test"]))
 PYTHON
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --prefer-binary --no-compile \
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --prefer-binary \
     -c constraints.txt -r .flashsight/test-requirements.txt || return 1
   printf '%s' "$wanted" >"$stamp"
 }
