@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Callable
 
 import jsonschema
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from flashsight.demo.material import Material, Sprite
 from flashsight.demo.sample import BUCKETS, PATCH, SKILLS, Sample
-from flashsight.demo.scenes import SCENES, chart_drawing, draw_sample
+from flashsight.demo.scenes import SCENES, chart_drawing, draw_sample, screens
 from flashsight.demo.scenes.asking import LACKS, NOTHING, Facts
 from flashsight.demo.scenes.canvas import Canvas, Type, pick_type, text_size
 from flashsight.demo.scenes.chart_drawing import Look
@@ -20,7 +21,8 @@ from flashsight.demo.scenes.charts import a_series, tell_series
 from flashsight.demo.scenes.colours import tinted
 from flashsight.demo.scenes.mix import TAUGHT
 from flashsight.demo.scenes.questions import MORE, PHRASINGS
-from flashsight.demo.scenes.restyling import restyled
+from flashsight.demo.scenes.restyling import redrawn, restyled
+from flashsight.demo.scenes.screen_words import Screen
 from flashsight.demo.scenes.tags import price_pieces
 from flashsight.demo.scenes.wording import changed
 from flashsight.demo.vocabulary import CATEGORIES, COLOURS, CONCEPTS
@@ -191,16 +193,39 @@ def test_changed_texts_keep_their_length_about_and_are_others(material: Material
     assert sum(text != "删除文件" for text in chinese) > 40
 
 
+@pytest.mark.parametrize("manner", [restyled, redrawn])
 @pytest.mark.parametrize("style", ["noto", "line", "photo"])
-def test_a_drawing_in_another_manner_keeps_its_name_and_says_its_colours(material: Material, style: str) -> None:
+def test_a_drawing_in_another_manner_keeps_its_name_and_says_its_colours(
+    material: Material, style: str, manner: Callable[[random.Random, Sprite], Sprite]
+) -> None:
     sprite = material.sprite(random.Random(0), 0, "train")
     sprite = Sprite(sprite.concept, style, sprite.picture.resize((90, 70)), sprite.colours)
     for seed in range(60):
-        other = restyled(random.Random(seed), sprite)
+        other = manner(random.Random(seed), sprite)
         assert other.concept == sprite.concept
         assert other.picture.mode == "RGBA"
         assert np.asarray(other.picture)[..., 3].max() > 128
         assert style == "line" or len(other.colours) <= 2
+
+
+def test_errors_in_the_middle_of_a_bar_are_for_training(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars: list[str | None] = []
+    drawn = screens._error_bar
+
+    def bar(page: screens._Page, screen: Screen) -> Screen:
+        shown = drawn(page, screen)
+        bars.append(shown.error)
+        assert shown.error is None or "".join(shown.error.split()) in "".join(page.canvas.written().split())
+        return shown
+
+    monkeypatch.setattr(screens, "_error_bar", bar)
+    for seed in range(60):
+        screens.Ui().draw(random.Random(seed), material, (448, 448), "train")
+    assert sum(error is not None for error in bars) > 3
+    bars.clear()
+    for seed in range(60):
+        screens.Ui().draw(random.Random(seed), material, (448, 448), "valid")
+    assert bars == []
 
 
 KEYS_READ = ("title", "price", "badge", "error", "message", "chart_title", "line")
