@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoTokenizer, Glm4vForConditionalGeneration
 
 from flashsight.core.config import ModelConfig
+from flashsight.demo import recipe
 from flashsight.demo.export import blend, checkpoint_tensors, export_hf, join_shards, write_compact
 from flashsight.demo.generate import Answerer
 from flashsight.demo.optimise import Optimiser
@@ -155,3 +156,8 @@ def test_transformers_gives_the_same_answers_for_the_built_in_checkpoint(tmp_pat
         answers = ours(loaded.model, sample, 48)
         assert answers == theirs(tmp_path, sample, 48)
         assert all(answers)
+
+
+def test_the_package_shows_pictures_at_the_sizes_of_the_recipe() -> None:
+    packaged = json.loads((small.NANO / "preprocessor_config.json").read_text())
+    assert packaged == recipe.preprocessor_config()
