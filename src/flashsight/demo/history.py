@@ -56,7 +56,7 @@ def told(runs: Sequence[TrainingRun]) -> str:
     ]
     if len(runs) == 1:
         return f"{pictures}, seen once, in {spans[0]}."
-    return f"{pictures}, seen once, in {len(runs)} runs, each from where the last one ended: {'; '.join(spans)}."
+    return f"{pictures}, seen once, in {len(runs)} runs, each from weights that earlier ones left: {'; '.join(spans)}."
 
 
 def _devices(count: int) -> str:

@@ -20,11 +20,7 @@ ROOM = 6  # pixels around a drawing for what is drawn beside its edge
 
 def restyled(rng: random.Random, sprite: Sprite) -> Sprite:
     """The same thing drawn in another way."""
-    if sprite.is_shape:
-        return _made(sprite, rng.choice((_bolder, _thinner, _pixelled))(rng, sprite.picture))
-    if sprite.style == "photo":
-        return _made(sprite, _photographed(rng, sprite.picture))
-    return _made(sprite, rng.choice(_ways())(rng, sprite.picture))
+    return _made(sprite, _in_other_ways(rng, sprite, sprite.picture, num_ways=1))
 
 
 def redrawn(rng: random.Random, sprite: Sprite) -> Sprite:
@@ -35,15 +31,21 @@ def redrawn(rng: random.Random, sprite: Sprite) -> Sprite:
     picture = sprite.picture
     if rng.random() < 0.6:
         picture = _reproportioned(rng, picture)
-    if sprite.style == "photo":
-        return _made(sprite, _photographed(rng, picture))
-    if sprite.is_shape:
-        return _made(sprite, rng.choice((_bolder, _thinner, _pixelled))(rng, picture))
-    for way in rng.sample(_ways(), rng.choice((0, 1, 1, 2))):
-        picture = way(rng, picture)
-    if rng.random() < 0.25:
+    picture = _in_other_ways(rng, sprite, picture, num_ways=rng.choice((0, 1, 1, 2)))
+    if not sprite.is_shape and sprite.style != "photo" and rng.random() < 0.25:
         picture = _shaded(rng, picture)
     return _made(sprite, picture)
+
+
+def _in_other_ways(rng: random.Random, sprite: Sprite, picture: Image.Image, num_ways: int) -> Image.Image:
+    """A shape or a photograph in one way of its kind, a coloured drawing in as many as are asked for."""
+    if sprite.is_shape:
+        return rng.choice((_bolder, _thinner, _pixelled))(rng, picture)
+    if sprite.style == "photo":
+        return _photographed(rng, picture)
+    for way in rng.sample(_ways(), num_ways):
+        picture = way(rng, picture)
+    return picture
 
 
 def _ways() -> tuple[Callable[[random.Random, Image.Image], Image.Image], ...]:
