@@ -1,6 +1,7 @@
 """Asks the built-in checkpoint every question about the example pictures and keeps what it says, right or wrong.
 
     PYTHONPATH=src python scripts/answer_examples.py
+    PYTHONPATH=src python scripts/answer_examples.py --model-path OTHER     how many it answers; nothing is written
 
 It is a run of `flashsight batch` over a table made of examples/pictures/questions.json; an answer is right when it
 holds every text that a truthful one contains. Writes examples/pictures/answers.json.
@@ -83,10 +84,12 @@ def summary(answers: list[Answered]) -> str:
 
 
 def main() -> None:
-    """Ask, keep, and say how it went."""
-    answers = ask(list(questions()))
-    lines = ",\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
-    ANSWERS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    """Ask, keep what the built-in one says, and say how it went; flags go to `flashsight batch`."""
+    flags = sys.argv[1:]
+    answers = ask(list(questions()), *flags)
+    if not flags:
+        lines = ",\n".join(json.dumps(asdict(answer), ensure_ascii=False) for answer in answers)
+        ANSWERS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     sys.stdout.write(summary(answers) + "\n")
 
 

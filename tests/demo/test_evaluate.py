@@ -167,6 +167,24 @@ def test_figures_of_the_readme_stand_on_the_model_card(readme: str) -> None:
     assert [figure for figure in figures if f"| {figure} (" not in card] == []
 
 
+@pytest.mark.parametrize(
+    ("readme", "trained", "answered"),
+    [
+        ("README.md", r"for (\d+) minutes on GPUs and (\d+) on a CPU", r"answers (\d+) truthfully"),
+        ("README.zh-CN.md", r"显卡 (\d+) 分钟,CPU (\d+) 分钟", r"如实答对 (\d+) 个"),
+    ],
+)
+def test_what_the_readme_says_of_training_and_examples_is_so(readme: str, trained: str, answered: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    minutes, right = re.search(trained, text), re.search(answered, text)
+    assert minutes is not None
+    assert right is not None
+    card = (small.NANO / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"{minutes[1]} minutes on GPUs and {minutes[2]} on a CPU in all" in card
+    answers = json.loads((ROOT / "examples" / "pictures" / "answers.json").read_text(encoding="utf-8"))
+    assert int(right[1]) == sum(answer["right"] for answer in answers)
+
+
 def test_a_picture_counts_once_in_a_row(material: Material) -> None:
     for case in draw_suite(material, 5, 2):
         names = [name for names in case.rows for name in names]

@@ -109,7 +109,7 @@ def _number(text: str) -> float | None:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """Return a report's rows as one Markdown table: figure with interval, in each language, and the goal."""
+    """Return a report as a Markdown table: figure with interval, in each language, and the goal; below, the whole."""
     lines = ["| measured | answers | result (95 %) | Chinese | English | goal |", "|---" * 6 + "|"]
     for row in report["rows"]:
         shown = [_shown(row[language], row["measure"]) for language in ("zh", "en")]
@@ -117,6 +117,8 @@ def table(report: Mapping[str, Any]) -> str:
         mark = "✓" if is_met(row) else "✗"
         value, low, high = (figure(row[name], row["measure"]) for name in ("value", "low", "high"))
         lines.append(f"| {row['name']} | {row['num']} | {value} ({low}–{high}) | {' | '.join(shown)} | {goal} {mark} |")
+    met = sum(map(is_met, report["rows"]))
+    lines += ["", f"{met} of {len(report['rows'])} goals are met; {overall(report['rows']):.3f} over all rows."]
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 HISTORY = "training.json"
@@ -41,6 +41,19 @@ def write_history(folder: Path, runs: Sequence[TrainingRun]) -> None:
     (folder / HISTORY).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def between(one: Sequence[TrainingRun], other: Sequence[TrainingRun], share: float) -> list[TrainingRun]:
+    """The runs behind weights that lie between two checkpoints, share 0 the one's, 1 the other's.
+
+    Of what a run changed they keep what both keep, in those shares; one keeps nothing of a run that it does not know.
+    """
+    shares: dict[TrainingRun, float] = {}
+    for runs, part in ((one, 1 - share), (other, share)):
+        for run in runs:
+            whole = replace(run, kept=1.0)
+            shares[whole] = shares.get(whole, 0.0) + part * run.kept
+    return [replace(run, kept=round(kept, 4)) for run, kept in shares.items() if kept > 0]
+
+
 def told(runs: Sequence[TrainingRun]) -> str:
     """The runs in words: how many pictures, how long, on what."""
     if not runs:
@@ -56,7 +69,18 @@ def told(runs: Sequence[TrainingRun]) -> str:
     ]
     if len(runs) == 1:
         return f"{pictures}, seen once, in {spans[0]}."
-    return f"{pictures}, seen once, in {len(runs)} runs, each from weights that earlier ones left: {'; '.join(spans)}."
+    return (
+        f"{pictures}, seen once, in {len(runs)} runs, {_together(runs)} in all, "
+        f"each from weights that earlier ones left: {'; '.join(spans)}."
+    )
+
+
+def _together(runs: Sequence[TrainingRun]) -> str:
+    """How long all runs lasted, by what they ran on."""
+    on_gpus = sum(run.seconds for run in runs if run.devices) / 60
+    on_cpu = sum(run.seconds for run in runs if not run.devices) / 60
+    parts = [f"{on_gpus:.0f} minutes on GPUs"] * (on_gpus > 0) + [f"{on_cpu:.0f} on a CPU"] * (on_cpu > 0)
+    return " and ".join(parts)
 
 
 def _devices(count: int) -> str:

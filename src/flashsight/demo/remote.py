@@ -37,7 +37,7 @@ from flashsight.demo.commands import NANO, STATE, Training, export_state, nano_p
 from flashsight.demo.evaluate import table
 from flashsight.demo.evaluation import Evaluated, Evaluation, answerer_for
 from flashsight.demo.export import blend
-from flashsight.demo.history import HISTORY, read_history, write_history
+from flashsight.demo.history import HISTORY, between, read_history, write_history
 from flashsight.demo.legibility import legibility
 from flashsight.demo.material import Material
 from flashsight.demo.rate import drawing_rates
@@ -216,10 +216,9 @@ def _export(chosen: argparse.Namespace) -> None:
 
 
 def _blend(chosen: argparse.Namespace) -> None:
-    """Weights that lie between two checkpoints, as shards, with the other's history."""
+    """Weights that lie between two checkpoints, as shards, with the runs of both."""
     blend(str(chosen.one), str(chosen.other), chosen.share, chosen.out)
-    *before, last = read_history(chosen.other)
-    write_history(chosen.out, [*before, replace(last, kept=chosen.share)])
+    write_history(chosen.out, between(read_history(chosen.one), read_history(chosen.other), chosen.share))
     _say(f"weights between {chosen.one} and {chosen.other} in {chosen.out}")
 
 
@@ -234,7 +233,7 @@ def _evaluate(chosen: argparse.Namespace) -> None:
         found = evaluation.of(str(checkpoint), _say)
         _keep(evaluation, found, checkpoint, folder / name)
         _bundle(folder, chosen.out)  # at once: what is measured is not lost where time runs out
-        _say(f"{name}: {found.overall:.4f} over all\n{table(found.report)}")
+        _say(f"{name}:\n{table(found.report)}")
         return found
 
     new = measured("new", shards)
@@ -260,7 +259,7 @@ def _reword(chosen: argparse.Namespace) -> None:
     evaluation = Evaluation.for_checkpoint(chosen.checkpoint, chosen.material, chosen.answers, chosen.seed)
     evaluation.cases = reworded(evaluation.cases, chosen.seed + 1)
     found = evaluation.of(chosen.checkpoint, _say)
-    _say(f"{found.overall:.4f} over all\n{table(found.report)}")
+    _say(table(found.report))
 
 
 def _shown(chosen: argparse.Namespace) -> None:
@@ -269,7 +268,7 @@ def _shown(chosen: argparse.Namespace) -> None:
     sizes = replace(own, min_pixels=own.frames * chosen.least, max_pixels=own.frames * chosen.most)
     evaluation = Evaluation(chosen.material, chosen.answers, chosen.seed, chosen.drawn or chosen.most)
     found = evaluation.of(chosen.checkpoint, _say, sizes)
-    _say(f"{found.overall:.4f} over all\n{table(found.report)}")
+    _say(table(found.report))
 
 
 def _keep(evaluation: Evaluation, evaluated: Evaluated, checkpoint: Path, folder: Path) -> None:
