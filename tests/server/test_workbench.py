@@ -246,3 +246,18 @@ def test_a_run_that_goes_on_and_a_run_against_itself_are_refused(run: Run):
 
 def test_without_a_second_run_there_is_nothing_to_compare(client: TestClient):
     assert client.get(f"/workbench/api/pairs?rater={RATER}").status_code == 400
+
+
+def test_a_word_that_a_later_one_overtook_is_answered_with_what_holds(client: TestClient):
+    assert rate(client, score=5, turn=2).json()["rating"]["score"] == 5
+    assert rate(client, score=3, turn=1).json()["rating"]["score"] == 5
+    undone = client.post("/workbench/api/undo", json={"rater": RATER, "turn": 1}).json()
+    assert undone == {"place": None, "rating": None}
+    undone = client.post("/workbench/api/undo", json={"rater": RATER, "turn": 3}).json()
+    assert undone == {"place": 0, "rating": None}
+
+
+@pytest.mark.parametrize("turn", [-1, 1 << 53, 1.5, "2", True])
+def test_a_turn_is_a_whole_number_that_javascript_can_count(client: TestClient, turn: Any):
+    refused = rate(client, score=5, turn=turn)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "turn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from flashsight.workbench.rating_records import RatingRow, Said
+from flashsight.workbench.rating_store import RatingStore
 from flashsight.workbench.ratings import read_ratings, store_of
 from tests.ui.conftest import Visit
 from tests.ui.rating_house import RatingHouse, draw_pictures, rated_run
@@ -99,7 +102,7 @@ def test_a_person_rates_by_keyboard_alone(page: Page, house: RatingHouse):
     first = said(house)[NAMES[5]]
     assert (first.score, first.tags, first.is_accepted) == (4, ("wrong_color", "光线 暗"), True)
     assert first.corrected == "第5款手感温润的马克杯!!"
-    assert [row.edit_distance for row in read_ratings(house.run)] == [2, None]
+    assert {row.item: row.edit_distance for row in read_ratings(house.run)} == {NAMES[5]: 2, NAMES[4]: None}
 
 
 def test_undo_takes_back_the_last_word_even_after_a_reload_and_goes_there(page: Page, house: RatingHouse):
@@ -108,6 +111,7 @@ def test_undo_takes_back_the_last_word_even_after_a_reload_and_goes_there(page: 
     page.keyboard.press("ArrowRight")
     page.keyboard.press("1")
     expect(page.locator("#status")).to_have_text("run1：已评 2 / 6")
+    deliver(page)
     page.reload()
     expect(page.locator("#status")).to_have_text("run1：已评 2 / 6")
     page.keyboard.press("u")
@@ -195,6 +199,32 @@ def test_a_rating_that_the_server_never_got_is_sent_by_the_next_visit(page: Page
     deliver(page)
     assert said(house)[NAMES[5]].score == 5
     assert len(said(house)[NAMES[5]].tags) == 1
+
+
+def test_a_word_on_its_way_from_a_page_that_is_left_does_not_replace_a_later_one(
+    page: Page, house: RatingHouse, monkeypatch: pytest.MonkeyPatch
+):
+    add, begun, released, ended = RatingStore.add, threading.Event(), threading.Event(), threading.Event()
+
+    def slow(store: RatingStore, *, said: Said, **about: Any) -> RatingRow:
+        if said.score != 3:
+            return add(store, said=said, **about)
+        begun.set()
+        assert released.wait(15)
+        kept = add(store, said=said, **about)
+        ended.set()
+        return kept
+
+    monkeypatch.setattr(RatingStore, "add", slow)
+    page.keyboard.press("3")
+    page.keyboard.press("5")
+    assert begun.wait(15)
+    page.reload()
+    expect(page.locator("#scores [aria-pressed=true]")).to_have_text("5")
+    deliver(page)
+    released.set()
+    assert ended.wait(15)
+    assert said(house)[NAMES[5]].score == 5
 
 
 def test_a_picture_that_is_gone_or_changed_is_told_in_its_place(page: Page, house: RatingHouse, tmp_path: Path):

@@ -14,10 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flashsight.core.errors import FlashSightError, RequestError
 from flashsight.workbench import rating_store
-from flashsight.workbench.rating_records import RatingError, Said, checked, checked_rater, tag_name
+from flashsight.workbench.rating_records import RatingError, RatingRow, Said, checked, checked_rater, tag_name
 from flashsight.workbench.rating_store import RatingStore
 from flashsight.workbench.ratings import RATINGS_FILE, picture_hash, prompt_hash, read_ratings, run_id, store_of
 from flashsight.workbench.records import Case, CasePicture, Run
@@ -33,8 +35,10 @@ def run(tmp_path: Path) -> Run:
     return write_run(tmp_path / "run", {"1.jpg": {"color": "红"}, "2.jpg": {"color": "蓝"}})
 
 
-def say(store: RatingStore, said: Said, *, item: str = "1.jpg", rater: str = ONE) -> None:
-    store.add(item=item, picture_sha256="p", prompt_sha256="q", rater=rater, said=said, edit_distance=None)
+def say(store: RatingStore, said: Said, *, item: str = "1.jpg", rater: str = ONE, turn: int | None = None) -> RatingRow:
+    return store.add(
+        item=item, picture_sha256="p", prompt_sha256="q", rater=rater, said=said, edit_distance=None, turn=turn
+    )
 
 
 def scores(run: Run) -> dict[tuple[str, str], int | None]:
@@ -84,6 +88,53 @@ def test_undo_goes_back_step_by_step_and_touches_nobody_else(run: Run):
     assert store.undo(ONE) is None
     assert scores(run) == {("1.jpg", OTHER): 5}
     assert len(store.history()) == 9
+
+
+@given(st.permutations(range(1, 6)), st.data())
+@settings(max_examples=25, deadline=None)
+def test_whatever_overtakes_what_on_its_way_the_word_of_the_latest_turn_holds(turns: list[int], data: st.DataObject):
+    """Each word has its turn for a score, and some arrive twice."""
+    arriving = turns + data.draw(st.lists(st.sampled_from(turns), max_size=3))
+    with TemporaryDirectory() as folder:
+        store = RatingStore(Path(folder) / RATINGS_FILE, "r")
+        for at, turn in enumerate(arriving):
+            assert say(store, Said(score=turn), turn=turn).said.score == max(arriving[: at + 1])
+            store.choose("s", "1.jpg", ONE, "first" if turn == 5 else "second", turn=turn)
+        assert [row.said.score for row in store.current()] == [5]
+        assert store.choices("s") == {("1.jpg", ONE): "first"}
+
+
+def test_what_was_overtaken_touches_neither_another_item_nor_another_rater_nor_words_without_a_turn(run: Run):
+    store = store_of(run)
+    say(store, Said(score=5), turn=8)
+    say(store, Said(score=4), turn=7, item="2.jpg")
+    say(store, Said(score=3), turn=7, rater=OTHER)
+    assert scores(run) == {("1.jpg", ONE): 5, ("2.jpg", ONE): 4, ("1.jpg", OTHER): 3}
+    say(store, Said(score=1))
+    assert scores(run)["1.jpg", ONE] == 1
+
+
+def test_an_undo_is_not_undone_by_the_word_it_took_back_and_takes_back_nothing_later(run: Run):
+    store = store_of(run)
+    say(store, Said(score=2), turn=1)
+    assert store.undo(ONE, turn=3) == ("1.jpg", None)
+    say(store, Said(score=2), turn=2)
+    assert read_ratings(run) == []
+    say(store, Said(score=4), turn=5)
+    assert store.undo(ONE, turn=4) is None
+    assert scores(run) == {("1.jpg", ONE): 4}
+
+
+def test_a_file_of_before_there_were_turns_goes_on(run: Run):
+    store = store_of(run)
+    say(store, Said(score=2))
+    with closing(sqlite3.connect(run.folder / RATINGS_FILE)) as book:
+        book.execute("DROP TABLE turn")
+        book.commit()
+    assert scores(run) == {("1.jpg", ONE): 2}
+    say(store, Said(score=4), turn=2)
+    say(store, Said(score=3), turn=1)
+    assert scores(run) == {("1.jpg", ONE): 4}
 
 
 def test_taking_everything_back_by_hand_leaves_no_rating(run: Run):

@@ -3,13 +3,16 @@
 GET  /workbench                        the page
 GET  /workbench/api/run                what is rated
 GET  /workbench/api/items?rater=       every item with this rater's own rating
-POST /workbench/api/ratings            {rater, place, score, tags, is_accepted, corrected}
-POST /workbench/api/undo               {rater}
+POST /workbench/api/ratings            {rater, turn, place, score, tags, is_accepted, corrected}
+POST /workbench/api/undo               {rater, turn}
 GET  /workbench/api/pictures/{place}/{number}
 GET  /workbench/api/pairs?rater=       blind: which places have two answers, and what was chosen
 GET  /workbench/api/pairs/{place}?rater=
-POST /workbench/api/choices            {rater, place, side}
+POST /workbench/api/choices            {rater, turn, place, side}
 GET  /workbench/api/preferred          the outcome of the blind comparison
+
+turn, which may be left out: a number that grows with whatever a rater says. What was overtaken on its way by a later
+word about the same item changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import Any, Literal, Protocol
 
 from fastapi import FastAPI
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -57,6 +60,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     rater: str
+    turn: int | None = Field(default=None, ge=0, lt=1 << 53)
 
 
 class RatingBody(_Body):
@@ -134,12 +138,12 @@ def _add_ratings(app: FastAPI, panel: Panel) -> None:
     def rate(body: RatingBody) -> Any:
         """Keep what a rater says of an item."""
         said = Said(score=body.score, tags=tuple(body.tags), is_accepted=body.is_accepted, corrected=body.corrected)
-        return {"rating": panel.rate(body.rater, body.place, said)}
+        return {"rating": panel.rate(body.rater, body.place, said, turn=body.turn)}
 
     @app.post(f"{API}/undo")
     def undo(body: UndoBody) -> Any:
         """Take back what a rater said last."""
-        return panel.undo(body.rater)
+        return panel.undo(body.rater, turn=body.turn)
 
 
 def _add_pairs(app: FastAPI, panel: Panel) -> None:
@@ -156,7 +160,7 @@ def _add_pairs(app: FastAPI, panel: Panel) -> None:
     @app.post(f"{API}/choices")
     def choose(body: ChoiceBody) -> Any:
         """Keep which side a rater prefers."""
-        panel.choose(body.rater, body.place, body.side)
+        panel.choose(body.rater, body.place, body.side, turn=body.turn)
         return {"side": body.side}
 
     @app.get(f"{API}/preferred")

@@ -80,8 +80,11 @@ class Panel:
         said = {row.item: row for row in self._store.current(checked_rater(rater))}
         return [item | {"rating": _told(said.get(item["id"]))} for item in self._items]
 
-    def rate(self, rater: str, place: int, said: Said) -> Json | None:
-        """Keep what a rater says of the item at a place; returns it as it is kept, None where nothing is said."""
+    def rate(self, rater: str, place: int, said: Said, *, turn: int | None = None) -> Json | None:
+        """Keep what a rater says of the item at a place; returns what holds now, None where nothing is said.
+
+        turn: as in `RatingStore.add`.
+        """
         result, told = self._result(place), checked(said)
         written = self._items[place]["copy"]
         if told.corrected is not None and written is None:
@@ -93,12 +96,13 @@ class Panel:
             rater=checked_rater(rater),
             said=told,
             edit_distance=None if told.corrected is None else edit_distance(written, told.corrected),
+            turn=turn,
         )
         return _told(row)
 
-    def undo(self, rater: str) -> Json:
+    def undo(self, rater: str, *, turn: int | None = None) -> Json:
         """Take back what a rater said last: the item's place, None if there is nothing, and what holds now."""
-        undone = self._store.undo(checked_rater(rater))
+        undone = self._store.undo(checked_rater(rater), turn=turn)
         if undone is None:
             return {"place": None, "rating": None}
         places = {result.id: place for place, result in enumerate(self._results)}
@@ -127,7 +131,7 @@ class Panel:
         left, right = reversed(shown) if self._is_swapped(checked_rater(rater), place) else shown
         return {"place": place, "left": left, "right": right}
 
-    def choose(self, rater: str, place: int, side: Side | None) -> None:
+    def choose(self, rater: str, place: int, side: Side | None, *, turn: int | None = None) -> None:
         """Keep which side a rater prefers; None takes it back."""
         if side is not None and side not in get_args(Side):
             raise RequestError(f"side must be left, right or same, got {side!r}", param="side")
@@ -136,7 +140,7 @@ class Panel:
         chosen: Literal["first", "second", "same"] | None = None
         if side is not None:
             chosen = "same" if side == "same" else "first" if (side == "left") != is_swapped else "second"
-        self._store.choose(run_id(self._other_run()), self._results[place].id, rater, chosen)
+        self._store.choose(run_id(self._other_run()), self._results[place].id, rater, chosen, turn=turn)
 
     def preferred(self) -> Preference:
         """Which round people prefer, all raters together."""

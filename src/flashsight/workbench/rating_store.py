@@ -39,6 +39,12 @@ CREATE TABLE choice (
   rater TEXT NOT NULL, chosen TEXT CHECK (chosen IN ('first', 'second', 'same')), at TEXT NOT NULL);
 CREATE INDEX choice_of ON choice (run, second, rater, item, number);
 """
+_TURNS = """
+CREATE TABLE IF NOT EXISTS turn (
+  run TEXT NOT NULL, second TEXT NOT NULL, item TEXT NOT NULL, rater TEXT NOT NULL, turn INTEGER NOT NULL,
+  PRIMARY KEY (run, second, item, rater))
+"""
+"""The latest turn of what each rater said of an item; second is empty for a rating. Older files have no such table."""
 
 
 class RatingStore:
@@ -58,10 +64,13 @@ class RatingStore:
         rater: str,
         said: Said,
         edit_distance: int | None,
+        turn: int | None = None,
     ) -> RatingRow:
         """Keep what a rater says of an item; it takes the place of what the same rater said before.
 
         Saying what holds already changes nothing: a page that cannot know whether it was heard may say it again.
+        turn: grows with whatever a rater says. A request may be overtaken, as that of a page which is left is by the
+        next page's: a word of an earlier turn than the item's latest changes nothing. Returns what holds.
         """
         values = (self.run, item, picture_sha256, prompt_sha256, rater, *_cells(said), edit_distance, _now(), None)
         with self._writing() as book:
@@ -69,14 +78,16 @@ class RatingStore:
                 "SELECT * FROM rating WHERE run = ? AND rater = ? AND item = ? ORDER BY number DESC LIMIT 1",
                 (self.run, rater, item),
             ).fetchone()
-            if last is not None and _row(last).said == said:
+            is_overtaken = not _is_in_turn(book, (self.run, "", item, rater), turn)
+            if last is not None and (is_overtaken or _row(last).said == said):
                 return _row(last)
             return _row(_added(book, values))
 
-    def undo(self, rater: str) -> tuple[str, RatingRow | None] | None:
+    def undo(self, rater: str, *, turn: int | None = None) -> tuple[str, RatingRow | None] | None:
         """Take back what a rater said last and has not taken back yet.
 
-        Returns the item and what holds for it now (None: nothing); None if there is nothing to take back.
+        turn: as in `add`; what was said in a later one stays. Returns the item and what holds for it now (None:
+        nothing); None if there is nothing to take back.
         """
         with self._writing() as book:
             last = book.execute(
@@ -87,6 +98,8 @@ class RatingStore:
             if last is None:
                 return None
             taken = _row(last)
+            if not _is_in_turn(book, (self.run, "", taken.item, rater), turn):
+                return None
             before = book.execute(
                 "SELECT * FROM rating WHERE run = ? AND rater = ? AND item = ? AND number < ? "
                 "ORDER BY number DESC LIMIT 1",
@@ -136,9 +149,11 @@ class RatingStore:
             ).fetchall()
         return {item: bool(is_swapped) for item, is_swapped in rows}
 
-    def choose(self, second: str, item: str, rater: str, chosen: Chosen | None) -> None:
-        """Keep which of two rounds a rater prefers for an item; None takes it back."""
+    def choose(self, second: str, item: str, rater: str, chosen: Chosen | None, *, turn: int | None = None) -> None:
+        """Keep which of two rounds a rater prefers for an item; None takes it back. turn: as in `add`."""
         with self._writing() as book:
+            if not _is_in_turn(book, (self.run, second, item, rater), turn):
+                return
             book.execute(
                 "INSERT INTO choice (run, second, item, rater, chosen, at) VALUES (?, ?, ?, ?, ?, ?)",
                 (self.run, second, item, rater, chosen, _now()),
@@ -176,6 +191,7 @@ class RatingStore:
                 if _is_empty(book):
                     _make(book)
                 self._check(book)
+                book.execute(_TURNS)
                 yield book
                 book.execute("COMMIT")
             except BaseException:
@@ -252,6 +268,18 @@ def _version(book: sqlite3.Connection) -> int:
 def _added(book: sqlite3.Connection, values: tuple[Any, ...]) -> tuple[Any, ...]:
     number = book.execute("INSERT INTO rating VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
     return (number, *values)
+
+
+def _is_in_turn(book: sqlite3.Connection, about: tuple[str, str, str, str], turn: int | None) -> bool:
+    """Whether nothing of a later turn was heard about it; the turn is the latest one then. None: always."""
+    if turn is None:
+        return True
+    changed = book.execute(
+        "INSERT INTO turn VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, second, item, rater) "
+        "DO UPDATE SET turn = excluded.turn WHERE excluded.turn >= turn.turn",
+        (*about, turn),
+    )
+    return changed.rowcount > 0
 
 
 def _cells(said: Said) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ let tell;
 let onChosen;
 let goTo;
 let outcome = null;
+let sending = Promise.resolve();
 
 export const isUnchosen = (item) => chosen.get(item.place) === null;
 export const isPaired = (item) => chosen.has(item.place);
@@ -23,8 +24,8 @@ export const sideOf = (at) => ({ left: "◧", same: "=", right: "◨" })[chosen.
 export function connectPairs(options) {
   ({ tell, chosen: onChosen, go: goTo } = options);
   options.pairs.forEach(({ place: at, chosen: side }) => chosen.set(at, side));
-  for (const button of buttons()) button.addEventListener("click", () => choose(button.dataset.side));
-  element("pair-undo").addEventListener("click", undo);
+  for (const button of buttons()) button.addEventListener("click", () => later(choose, place, button.dataset.side));
+  element("pair-undo").addEventListener("click", () => later(undo));
 }
 
 /** Shows both answers to an item. */
@@ -43,17 +44,21 @@ export async function showPair(item) {
 
 /** Handles a key; true if it meant something here. */
 export function pairKey(key) {
-  if (key in SIDES) choose(SIDES[key]);
-  else if (key === "u" || key === "z") undo();
+  if (key in SIDES) later(choose, place, SIDES[key]);
+  else if (key === "u" || key === "z") later(undo);
   else return false;
   return true;
 }
 
 const isOver = () => [...chosen.values()].every((side) => side !== null);
 
-async function choose(side) {
-  if (!chosen.has(place)) return;
-  const at = place;
+/** One choice after another: of two answers, the first must not arrive last. */
+function later(act, ...about) {
+  sending = sending.then(() => act(...about));
+}
+
+async function choose(at, side) {
+  if (!chosen.has(at)) return;
   try {
     await sendChoice(at, side);
     tell(null);

@@ -14,6 +14,14 @@ function newRater() {
 let rater = kept("rater");
 if (!/^[0-9a-f]{16}$/.test(rater ?? "")) keep("rater", (rater = newRater()));
 
+/** Grows with whatever is said, from visit to visit: what a page that is left still sends must not replace later words. */
+function nextTurn() {
+  const last = Number(kept("turn"));
+  const turn = Math.max(Date.now(), Number.isSafeInteger(last + 1) ? last + 1 : 0);
+  keep("turn", String(turn));
+  return turn;
+}
+
 /** A refusal of the server, or a broken connection (status 0). */
 export class Refusal extends Error {
   constructor(status, body) {
@@ -32,7 +40,7 @@ async function ask(path, options = {}) {
 }
 
 const read = async (path) => (await ask(path)).json();
-const say = async (path, said) => (await ask(path, { method: "POST", keepalive: true, body: JSON.stringify({ rater, ...said }) })).json();
+const say = async (path, said) => (await ask(path, { method: "POST", keepalive: true, body: JSON.stringify({ rater, turn: nextTurn(), ...said }) })).json();
 
 export const readRun = () => read("run");
 export const readItems = async () => (await read(`items?rater=${rater}`)).items;
