@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,54 @@ def test_threads_are_never_more_than_this_process_may_run(monkeypatch: pytest.Mo
     finally:
         torch.set_num_threads(before)
         sys.setswitchinterval(interval)
+
+
+_TELLS_THREADS = """
+import os, time, torch
+from flashsight.engine.process import on_passing_thread
+torch.set_num_threads(3)
+def work(check=None): torch.ones(1 << 22).exp_().sum().item()
+def threads(): return len(os.listdir("/proc/self/task"))
+before = threads()
+on_passing_thread(work)
+for _ in range(500):  # the system takes a moment to end them
+    if threads() == before: break
+    time.sleep(0.01)
+after = threads()
+work()
+print(after - before, threads() - before)
+"""
+
+
+def test_what_torch_computes_on_a_passing_thread_leaves_no_threads_behind() -> None:
+    told = subprocess.run([sys.executable, "-c", _TELLS_THREADS], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["0", "2"]
+
+
+def test_a_passing_thread_gives_back_what_came_of_it() -> None:
+    assert process.on_passing_thread(lambda check: threading.get_ident()) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        process.on_passing_thread(lambda check: 1 // 0)
+
+
+_IS_INTERRUPTED = """
+import os, signal, threading, time
+from flashsight.engine.process import on_passing_thread
+def act(check):
+    os.kill(os.getpid(), signal.SIGINT)
+    while True:
+        check()
+        time.sleep(0.01)
+try:
+    on_passing_thread(act)
+except KeyboardInterrupt:
+    print(threading.active_count())
+"""
+
+
+def test_ctrl_c_ends_a_passing_thread_at_its_next_check() -> None:
+    told = subprocess.run([sys.executable, "-c", _IS_INTERRUPTED], capture_output=True, text=True, timeout=60)
+    assert (told.stdout.split(), told.stderr) == (["1"], "")
 
 
 @pytest.mark.parametrize(("cores", "asked", "num"), [(1, None, 1), (2, None, 2), (16, None, 4), (2, 7, 7)])

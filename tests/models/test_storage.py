@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from flashsight.core.config import ModelConfig
+from flashsight.core.config import Dtype, ModelConfig
 from flashsight.core.errors import CheckpointError
 from flashsight.models.glm4v.config import read_config
 from flashsight.models.glm4v.weights import to_checkpoint
+from flashsight.models.layers import Linear
 from flashsight.models.loading import load_model
 from flashsight.models.storage import dequantise, quantise, verify_files, write_checkpoint
 from tests.support.tiny import load_reference
@@ -99,6 +100,7 @@ def test_without_a_manifest_headers_are_still_checked(tiny_checkpoint: Path, tmp
     assert len(verify_files(tmp_path / "nowhere")) == 1
 
 
+@torch.inference_mode()
 def test_few_rows_read_the_stored_int8_and_give_the_same_answer(tiny_checkpoint: Path, tmp_path: Path) -> None:
     export(tiny_checkpoint, tmp_path, int8=True)
     model = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="bfloat16")).model
@@ -111,12 +113,42 @@ def test_few_rows_read_the_stored_int8_and_give_the_same_answer(tiny_checkpoint:
     torch.testing.assert_close(few, exact, atol=1e-2, rtol=1e-2)
 
 
-def test_training_forgets_the_stored_int8(tiny_checkpoint: Path, tmp_path: Path) -> None:
+@torch.inference_mode()
+@pytest.mark.parametrize("num_rows", [1, 7, 40])
+def test_float32_reads_the_stored_int8_in_two_bytes_and_loses_nothing(
+    tiny_checkpoint: Path, tmp_path: Path, num_rows: int
+) -> None:
     export(tiny_checkpoint, tmp_path, int8=True)
-    model = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="bfloat16")).model
-    assert all(block.down.int8 is not None for block in model.text.blocks)
+    loaded = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="float32"))
+    block = loaded.model.text.blocks[1]
+    for linear in (block.qkv, block.down):
+        assert linear.halves is not None
+        x = torch.randn(num_rows, linear.in_features, generator=torch.Generator().manual_seed(num_rows))
+        bias = 0 if linear.bias is None else linear.bias.double()
+        exact = x.double() @ linear.weight.double().T + bias
+        torch.testing.assert_close(linear(x).double(), exact, atol=2e-6, rtol=1e-6)
+    texts = [module for module in loaded.model.text.modules() if isinstance(module, Linear)]
+    full = sum(parameter.nbytes for parameter in loaded.model.parameters())
+    assert loaded.weight_bytes == full + sum(2 * linear.weight.numel() for linear in texts)
+
+
+def test_gradients_flow_through_full_numbers(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    linear = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype="float32")).model.text.blocks[0].out
+    linear.weight.requires_grad_(True)
+    linear(torch.ones(1, linear.in_features)).sum().backward()
+    assert linear.weight.grad is not None
+    assert torch.equal(linear.weight.grad, torch.ones_like(linear.weight))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_training_forgets_the_stored_int8(tiny_checkpoint: Path, tmp_path: Path, dtype: Dtype) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    model = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype=dtype)).model
+    assert all(block.down.int8_scale is not None for block in model.text.blocks)
     model.train()
-    assert all(block.down.int8 is None for block in model.text.blocks)
+    kept = [(block.down.int8, block.down.int8_scale, block.down.halves) for block in model.text.blocks]
+    assert kept == [(None, None, None)] * len(kept)
 
 
 def test_scales_are_exact_in_bfloat16() -> None:

@@ -8,7 +8,12 @@ import math
 import os
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD (the largest that is taken) and M_ARENA_MAX of glibc's mallopt.
 _MALLOC = ((-1, 512 << 20), (-2, 64 << 20), (-3, 32 << 20), (-8, 2))
@@ -40,6 +45,40 @@ def tune_process() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores())))
     keep_freed_memory()
     sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
+
+
+def on_passing_thread(act: Callable[[Callable[[], None]], T]) -> T:
+    """Return what `act` returns, or raise what it raises, called on a thread that ends with it.
+
+    `act` is given a check to call now and then, which ends it by KeyboardInterrupt once the caller got one (Ctrl-C).
+
+    For what uses torch's threads before the engine does. Each thread that has given torch work keeps helpers of its
+    own until it ends, and where a process has more of them than cores, libgomp's wait asleep for the next piece:
+    hundreds of wake-ups a step, each as long as the piece itself.
+    """
+    outcome: Future[T] = Future()
+    is_interrupted = threading.Event()
+
+    def check() -> None:
+        if is_interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def run() -> None:
+        try:
+            outcome.set_result(act(check))
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=run, name="flashsight-building", daemon=True)
+    try:
+        thread.start()
+        return outcome.result()
+    except KeyboardInterrupt:
+        is_interrupted.set()
+        raise
+    finally:
+        if thread.is_alive():
+            thread.join()  # a process that ends must not take torch away from it
 
 
 def keep_freed_memory() -> None:

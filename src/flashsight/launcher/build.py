@@ -15,7 +15,7 @@ from flashsight.engine.engine import Engine
 from flashsight.engine.memory import LargestPicture, MemoryPlan, plan_memory
 from flashsight.engine.pictures import PictureCache
 from flashsight.engine.prefix import PrefixCache
-from flashsight.engine.process import num_decoders
+from flashsight.engine.process import num_decoders, on_passing_thread
 from flashsight.engine.runner import Runner
 from flashsight.engine.sampler import Sampler
 from flashsight.engine.scheduler import Scheduler
@@ -63,6 +63,22 @@ def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalPa
     root = config.media.media_root
     if root is not None and not root.is_dir():
         raise ConfigError(f"media_root {str(root)!r} is no folder; name one that exists", param="media_root")
+
+    def build(check: Callable[[], None]) -> LocalParts:
+        def entered(phase: str) -> None:
+            check()
+            enter(phase)
+
+        return _build_parts(config, entered)
+
+    parts = on_passing_thread(build)
+    enter("first run")
+    parts.engine.start()
+    return parts
+
+
+def _build_parts(config: Config, enter: Enter) -> LocalParts:
+    """All but the engine's start."""
     enter("checking the model's files")
     check_files(config.model)
     enter("reading weights")
@@ -71,8 +87,6 @@ def build_local(config: Config, *, enter: Enter = lambda phase: None) -> LocalPa
     plan = plan_of(config, loaded)
     processor = Processor(loaded.files, config.media, context_tokens=plan.limits.context_tokens)
     engine = build_engine(config, loaded, plan, processor)
-    enter("first run")
-    engine.start()
     backend = LocalBackend(
         processor,
         engine,

@@ -202,6 +202,9 @@ def _fill(model: Glm4v, shards: list[Shard], progress: Progress) -> None:
                     progress(done, total)
         except (OSError, SafetensorError):
             raise CheckpointError(f"{shard.path} could not be read; check the disk") from None
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.pack_int8()
 
 
 def _fill_row(model: Glm4v, row: Row, file: safe_open) -> None:
@@ -211,13 +214,14 @@ def _fill_row(model: Glm4v, row: Row, file: safe_open) -> None:
         return
     scale: Tensor = file.get_tensor(row.checkpoint + SCALE_SUFFIX)
     from_checkpoint(model, row, dequantise(weight, scale))
-    if model.device.type == "cpu" and model.dtype is torch.bfloat16 and hasattr(torch, "_weight_int8pack_mm"):
+    if model.device.type == "cpu" and _reads_int8(model.dtype):
         keep_int8(model, row, weight, scale)
 
 
 def _weight_bytes(model: Glm4v) -> int:
-    stored = [module.int8 for module in model.modules() if isinstance(module, Linear) and module.int8 is not None]
-    return sum(weight.nbytes for weight in (*model.parameters(), *stored))
+    linears = [module for module in model.modules() if isinstance(module, Linear)]
+    copies = sum(linear.num_bytes - linear.weight.nbytes for linear in linears)
+    return copies + sum(weight.nbytes for weight in model.parameters())
 
 
 def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:
@@ -234,6 +238,13 @@ def _weights_id(config: Glm4vConfig, shards: list[Shard]) -> str:
 
 def _has_bfloat16(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _reads_int8(dtype: torch.dtype) -> bool:
+    """True where torch has a product of this dtype by what int8 is kept as (see Linear); fbgemm needs AVX2."""
+    if dtype is torch.float32:
+        return torch.backends.quantized.engine in ("x86", "fbgemm")
+    return dtype is torch.bfloat16 and hasattr(torch, "_weight_int8pack_mm")
 
 
 def _cpu_multiplies_bfloat16() -> bool:
