@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command line; the exit status says how it went (see `flashsight --help`)."""
-    from flashsight.cli.app import run
-
+    try:
+        from flashsight.cli.app import run
+    except KeyboardInterrupt:
+        sys.exit(130)  # as `run` does later
     run()
 
 
