@@ -1,10 +1,11 @@
 from pathlib import Path
 
-import torch
+import pytest
 
-from flashsight.bench.peer import TransformersTarget, export_for_peer
+from flashsight.bench.peer import export_for_peer, transformers_target
 from flashsight.bench.pictures import smooth_jpeg
 from flashsight.core.config import ModelConfig
+from flashsight.core.errors import ConfigError
 from flashsight.models.loading import load_model
 
 
@@ -18,7 +19,13 @@ async def test_the_peer_reads_our_weights_and_says_as_many_tokens_as_asked(
     def lay_out(picture: bytes, prompt: str) -> list[int]:
         return [5, *[image] * 16, 6, 7]
 
-    peer = TransformersTarget(tmp_path / "peer", lay_out, dtype=torch.float32, device=torch.device("cpu"))
-    answer = await peer.answer(smooth_jpeg(112, 1), "?", 4)
-    assert (answer.prompt_tokens, answer.completion_tokens) == (19, 4)
-    assert 0 < answer.first_seconds < answer.total_seconds
+    async with transformers_target(tmp_path / "peer", lay_out, dtype="float32", device="cpu") as peer:
+        answers = [await peer.answer(smooth_jpeg(112, 1), "?", num_tokens) for num_tokens in (4, 2)]
+    assert [(answer.prompt_tokens, answer.completion_tokens) for answer in answers] == [(19, 4), (19, 2)]
+    assert all(0 < answer.first_seconds < answer.total_seconds for answer in answers)
+
+
+async def test_a_peer_that_cannot_read_its_weights_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the peer has ended"):
+        async with transformers_target(tmp_path, lambda picture, prompt: [], dtype="float32", device="cpu"):
+            pass

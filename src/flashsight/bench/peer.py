@@ -1,18 +1,22 @@
-"""The peer: transformers on the same weights and pictures, in the same process and run. Needs the extra `compare`."""
+"""The peer: transformers on the same weights and pictures, in the same run. Needs the extra `compare`.
+
+It computes in a process of its own (bench/peer_process.py): in one process the threads of both engines would be more
+than cores, and each would wait for its own asleep at every step (see `on_passing_thread`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import io
+import base64
 import json
 import shutil
+import sys
 import time
-from collections.abc import Callable
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import torch
-from PIL import Image
 
 from flashsight.bench.measure import Measured
 from flashsight.core.errors import ConfigError
@@ -31,71 +35,66 @@ def export_for_peer(loaded: LoadedModel, folder: Path) -> None:
     shutil.copy(loaded.files / "preprocessor_config.json", folder)
 
 
-class TransformersTarget:
-    """Glm4vForConditionalGeneration.generate, one answer at a time, as its own documentation uses it.
+@asynccontextmanager
+async def transformers_target(
+    folder: Path, lay_out: LayOut, *, dtype: str, device: str
+) -> AsyncIterator[TransformersTarget]:
+    """Start the peer and wait until it has read its weights; it ends with the block.
 
     `folder` is a checkpoint in Hugging Face layout; `lay_out` gives a prompt's ids, so that both systems read the very
-    same tokens (and the peer is spared the work of making them).
+    same tokens (and the peer is spared the work of making them). Raises ConfigError with what the peer complains of.
     """
+    command = (sys.executable, "-m", "flashsight.bench.peer_process", str(folder), dtype, device)
+    # Out of reach of Ctrl-C, which ends this process, and with it the block.
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
+    try:
+        await _said(process)
+        yield TransformersTarget(process, lay_out, name=f"transformers {dtype}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
-    def __init__(self, folder: Path, lay_out: LayOut, *, dtype: torch.dtype, device: torch.device) -> None:
-        try:
-            from transformers import Glm4vForConditionalGeneration
-            from transformers.models.glm46v.image_processing_pil_glm46v import Glm46VImageProcessorPil
-        except ImportError as error:
-            raise ConfigError("the peer needs transformers: pip install 'flashsight[compare]'") from error
-        self.name = f"transformers {str(dtype).removeprefix('torch.')}"
-        self._processor = Glm46VImageProcessorPil.from_pretrained(folder)
-        self._model = Glm4vForConditionalGeneration.from_pretrained(folder, dtype=dtype).to(device).eval()
+
+class TransformersTarget:
+    """`generate` of transformers, one answer at a time, as its own documentation uses it."""
+
+    def __init__(self, process: Process, lay_out: LayOut, *, name: str) -> None:
+        self.name = name
+        self._process = process
         self._lay_out = lay_out
-        self._device = device
         self._turn = asyncio.Lock()
 
     async def answer(self, picture: bytes, prompt: str, num_tokens: int) -> Measured:
-        """Measure one answer; a second client waits for its turn, because generate serves one request."""
-        start = time.perf_counter()
-        async with self._turn:
-            return await asyncio.to_thread(self._generate, start, picture, prompt, num_tokens)
+        """Measure one answer; a second client waits for its turn, because generate serves one request.
 
-    def _generate(self, start: float, picture: bytes, prompt: str, num_tokens: int) -> Measured:
-        image = Image.open(io.BytesIO(picture)).convert("RGB")
-        inputs = self._processor(images=[image], return_tensors="pt")
-        tokens = torch.tensor([self._lay_out(picture, prompt)])
-        clock = _FirstToken(start)
-        with torch.inference_mode():
-            output = self._model.generate(
-                input_ids=tokens.to(self._device),
-                attention_mask=torch.ones_like(tokens).to(self._device),
-                mm_token_type_ids=(tokens == self._model.config.image_token_id).int().to(self._device),
-                pixel_values=inputs["pixel_values"].to(self._device),
-                image_grid_thw=inputs["image_grid_thw"].to(self._device),
-                max_new_tokens=num_tokens,
-                min_new_tokens=num_tokens,
-                do_sample=False,
-                streamer=clock,
-            )
-        total = time.perf_counter() - start
+        The way to the other process and back is not counted.
+        """
+        start = time.perf_counter()
+        ids = self._lay_out(picture, prompt)
+        laid_out = time.perf_counter() - start
+        async with self._turn:
+            waited = time.perf_counter() - start - laid_out
+            asked = {"picture": base64.b64encode(picture).decode("ascii"), "ids": ids, "num_tokens": num_tokens}
+            assert self._process.stdin is not None, "it is a pipe"
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+            await self._process.stdin.drain()
+            told = await _said(self._process)
         return Measured(
-            first_seconds=clock.first_seconds or total,
-            total_seconds=total,
-            prompt_tokens=tokens.shape[1],
-            completion_tokens=output.shape[1] - tokens.shape[1],
+            first_seconds=waited + told["first_seconds"],
+            total_seconds=waited + told["total_seconds"],
+            prompt_tokens=len(ids),
+            completion_tokens=told["num_tokens"],
         )
 
 
-class _FirstToken:
-    """A streamer for generate: it gets the prompt first, then each token."""
-
-    def __init__(self, start: float) -> None:
-        self.start = start
-        self.first_seconds: float | None = None
-        self._has_prompt = False
-
-    def put(self, value: Any) -> None:
-        if not self._has_prompt:
-            self._has_prompt = True
-        elif self.first_seconds is None:
-            self.first_seconds = time.perf_counter() - self.start
-
-    def end(self) -> None:
-        """Nothing to close."""
+async def _said(process: Process) -> dict[str, Any]:
+    """The peer's next line; ConfigError if it complains or has ended."""
+    assert process.stdout is not None, "it is a pipe"
+    line = await process.stdout.readline()
+    if not line:
+        raise ConfigError(f"the peer has ended (exit status {await process.wait()}); what it wrote says why")
+    told: dict[str, Any] = json.loads(line)
+    if "error" in told:
+        raise ConfigError(told["error"])
+    return told

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +16,13 @@ from flashsight.cli.bench_gpu import agree, gpu, soak, timeline
 from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
 from flashsight.cli.terminal import to_stderr
+from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective, flag_of
 
 if TYPE_CHECKING:
     from flashsight.bench.load import Workload
+    from flashsight.bench.peer import TransformersTarget
+    from flashsight.launcher.build import LocalParts
 
 SEED_STEP = 1_000_003
 SETTINGS_OF_A_RUN = settings_of("model", "engine", "media")
@@ -118,6 +122,11 @@ def peer(
     from flashsight.bench.load import Workload
     from flashsight.bench.measure import table
     from flashsight.bench.targets import ServiceTarget
+
+    unknown = set(peer_dtype or []) - {"float32", "bfloat16", "float16"}
+    if unknown:
+        told = f"--peer-dtype is float32, bfloat16 or float16, not {', '.join(sorted(unknown))}"
+        raise ConfigError(told, param="peer_dtype")
     from flashsight.launcher.build import build_local
 
     parts = build_local(effective.config, enter=_phase)
@@ -132,11 +141,11 @@ def peer(
         seed = random.randrange(1 << 30)  # noqa: S311 - pictures, no secrets
         results = []
         for dtype in peer_dtype or [str(parts.loaded.dtype).removeprefix("torch.")]:
-            target = _peer_target(parts, dtype)
-            for workload in workloads:
-                seed += SEED_STEP  # no workload may find another's pictures in a cache
-                counting = _counting(workload)
-                results.append(await compare(ours, target, workload, rounds=rounds, seed=seed, progress=counting))
+            async with _peer_target(parts, dtype) as target:
+                for workload in workloads:
+                    seed += SEED_STEP  # no workload may find another's pictures in a cache
+                    counting = _counting(workload)
+                    results.append(await compare(ours, target, workload, rounds=rounds, seed=seed, progress=counting))
         rows = [row for result in results for row in (result.ours, result.peer)]
         print(table(rows))
         print()
@@ -185,13 +194,13 @@ def service(
     _write(json_file, [asdict(figures)])
 
 
-def _peer_target(parts: Any, dtype: str) -> Any:
+@asynccontextmanager
+async def _peer_target(parts: LocalParts, dtype: str) -> AsyncIterator[TransformersTarget]:
     import tempfile
 
-    import torch
-
-    from flashsight.bench.peer import TransformersTarget, export_for_peer
+    from flashsight.bench.peer import export_for_peer, transformers_target
     from flashsight.bench.targets import conversation_about
+    from flashsight.engine.process import on_passing_thread
 
     def lay_out(picture: bytes, prompt: str) -> list[int]:
         ids: list[int] = parts.processor.prepare(conversation_about(picture, prompt)).ids.tolist()
@@ -199,8 +208,9 @@ def _peer_target(parts: Any, dtype: str) -> Any:
 
     _phase(f"loading transformers, {dtype}")
     with tempfile.TemporaryDirectory() as folder:
-        export_for_peer(parts.loaded, Path(folder))
-        return TransformersTarget(Path(folder), lay_out, dtype=getattr(torch, dtype), device=parts.loaded.device)
+        on_passing_thread(lambda check: export_for_peer(parts.loaded, Path(folder)))
+        async with transformers_target(Path(folder), lay_out, dtype=dtype, device=str(parts.loaded.device)) as target:
+            yield target
 
 
 def _phase(phase: str) -> None:
