@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from flashsight.core.config import Dtype, ModelConfig
 from flashsight.core.errors import CheckpointError
@@ -130,6 +130,21 @@ def test_float32_reads_the_stored_int8_in_two_bytes_and_loses_nothing(
     texts = [module for module in loaded.model.text.modules() if isinstance(module, Linear)]
     full = sum(parameter.nbytes for parameter in loaded.model.parameters())
     assert loaded.weight_bytes == full + sum(2 * linear.weight.numel() for linear in texts)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_a_fused_matrix_of_which_a_part_is_no_int8_is_read_in_full_numbers(
+    tiny_checkpoint: Path, tmp_path: Path, dtype: Dtype
+) -> None:
+    export(tiny_checkpoint, tmp_path, int8=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    name = next(name for name in weights if name.endswith("layers.1.self_attn.k_proj.weight"))
+    weights[name] = dequantise(weights[name], weights.pop(name + "_scale"))
+    save_file(weights, tmp_path / "model.safetensors")
+    blocks = load_model(ModelConfig(path=str(tmp_path), device="cpu", dtype=dtype)).model.text.blocks
+    assert (blocks[1].qkv.int8, blocks[1].qkv.int8_scale, blocks[1].qkv.halves) == (None, None, None)
+    assert blocks[0].qkv.int8_scale is not None
 
 
 def test_gradients_flow_through_full_numbers(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class Linear(nn.Linear):
     int8: Tensor | None = None
     int8_scale: Tensor | None = None
     halves: torch.ScriptObject | None = None
+    num_int8_rows: int = 0
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x @ weight.T + bias in the weight's dtype."""
@@ -55,15 +56,19 @@ class Linear(nn.Linear):
         return y if self.bias is None else y + self.bias
 
     def allocate_int8(self) -> tuple[Tensor, Tensor]:
-        """Make room for the int8 form and return (int8 [O, I], scale [O]); both must be filled before the next call."""
+        """Make room for the int8 form and return (int8 [O, I], scale [O]), to be filled, counted in num_int8_rows."""
         if self.int8 is None or self.int8_scale is None:
             self.int8 = torch.empty_like(self.weight, dtype=torch.int8)
             self.int8_scale = torch.empty_like(self.weight[:, 0])
         return self.int8, self.int8_scale
 
-    def pack_int8(self) -> None:
-        """In float32: give the int8 form up for halves."""
-        if self.int8 is not None and self.weight.dtype is torch.float32:
+    def finish_int8(self) -> None:
+        """Take the int8 form into use, in float32 as halves; where not every row was stored in int8, drop it."""
+        if self.int8 is None:
+            return
+        if self.num_int8_rows < self.out_features:
+            self.int8 = self.int8_scale = None
+        elif self.weight.dtype is torch.float32:
             self.halves = torch.ops.quantized.linear_prepack_fp16(self.int8.float(), None)
             self.int8 = None
 

@@ -204,7 +204,7 @@ def _fill(model: Glm4v, shards: list[Shard], progress: Progress) -> None:
             raise CheckpointError(f"{shard.path} could not be read; check the disk") from None
     for module in model.modules():
         if isinstance(module, Linear):
-            module.pack_int8()
+            module.finish_int8()
 
 
 def _fill_row(model: Glm4v, row: Row, file: safe_open) -> None:
