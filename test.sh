@@ -103,12 +103,12 @@ install_test_packages || give_up "the test packages could not be installed"
 install_triton
 wait "$system_packages" || give_up "the system packages could not be installed"
 
-"$venv/bin/python" -m mypy >"$reports/types.txt" 2>&1 & # beside what else needs one core
+nice "$venv/bin/python" -m mypy >"$reports/types.txt" 2>&1 & # behind what else wants a core
 types=$!
 check "style" "$venv/bin/ruff" check -q .
 check "format" "$venv/bin/ruff" format -q --check .
 check "layers" "$venv/bin/lint-imports" --no-cache
-check "types" types_are_right
 check "tests" tests tests -n 2 --dist loadfile --no-loadscope-reorder -m "not browser"
+check "types" types_are_right
 check "browser tests" tests browser -n 2 --dist loadfile -m browser
 verdict
