@@ -1,4 +1,4 @@
-"""An answer by a schema is valid, always: 500 random schemas, whole and streamed, of the built-in checkpoint, warm.
+"""An answer by a schema is valid, always: 500 random schemas, every other streamed, of the built-in checkpoint, warm.
 
 It was never taught any of them: only the grammar can be what makes them fit. The schemas have a longest instance, and
 every answer room for it: none may be cut.
@@ -67,11 +67,11 @@ async def streamed(http: httpx2.AsyncClient, asked: dict[str, Any]) -> tuple[str
     return "".join(choice["delta"].get("content", "") for choice in choices), choices[-1]["finish_reason"]
 
 
-async def faults_of(live: Live, pieces: list[Piece], *, stream: bool) -> list[str]:
+async def faults_of(live: Live, pieces: list[Piece]) -> list[str]:
     faults, turns = [], asyncio.Semaphore(AT_ONCE)
 
     async def ask(http: httpx2.AsyncClient, seed: int) -> None:
-        piece = pieces[seed]
+        piece, stream = pieces[seed], seed % 2 == 0
         async with turns:
             content, finish = await (streamed if stream else whole)(http, body(piece, seed, stream=stream))
         try:
@@ -87,7 +87,6 @@ async def faults_of(live: Live, pieces: list[Piece], *, stream: bool) -> list[st
     return faults
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_every_answer_by_a_random_schema_is_valid(live: Live, stream: bool):
+def test_every_answer_by_a_random_schema_is_valid(live: Live):
     pieces = [random_schema(seed, max_bytes=MAX_BYTES) for seed in range(NUM_SCHEMAS)]
-    assert asyncio.run(faults_of(live, pieces, stream=stream)) == []
+    assert asyncio.run(faults_of(live, pieces)) == []
