@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from uuid import uuid4
 
-from flashsight.cli.interrupts import import_libraries
+from flashsight.cli.parts import load_parts
 from flashsight.core.config import Config
 from flashsight.core.types import Caller, ChatRequest, Conversation, Delta, Salt
 from flashsight.service.upstream import UpstreamBackend
@@ -19,11 +19,9 @@ Ask = Callable[[ChatRequest], AsyncGenerator[Delta, None]]
 @contextmanager
 def local_answers(config: Config, enter: Callable[[str], None]) -> Iterator[Ask]:
     """Load the model into this process; it is put away at the end."""
-    enter("loading libraries")
-    import_libraries()
-    from flashsight.launcher.build import build_chat, build_local
+    parts = load_parts(config, enter)
+    from flashsight.launcher.build import build_chat
 
-    parts = build_local(config, enter=enter)
     chat = build_chat(config, parts)
     try:
         yield lambda request: chat.stream(request, caller=TERMINAL, request_id="ask")

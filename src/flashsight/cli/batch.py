@@ -13,8 +13,9 @@ from rich.markup import escape
 
 from flashsight.cli.batch_progress import shown, summary
 from flashsight.cli.batch_question import Asked, Given, asked_of
-from flashsight.cli.interrupts import import_libraries, run_until_interrupted
+from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
+from flashsight.cli.parts import load_parts
 from flashsight.cli.terminal import EXIT_FAILED, to_stderr
 from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective
@@ -133,10 +134,7 @@ def backend_of(asked: Asked, effective: Effective) -> Iterator[Backend]:
         return
     with ExitStack() as stack:
         with to_stderr().status("loading libraries") as spinner:
-            import_libraries()
-            from flashsight.launcher.build import build_local
-
-            parts = build_local(config, enter=spinner.update)
+            parts = load_parts(config, spinner.update)
             stack.callback(parts.engine.stop)
         limits = parts.plan.limits
         model = ModelRecord(

@@ -15,6 +15,7 @@ from flashsight.cli.ask import refuse_pointless
 from flashsight.cli.bench_gpu import agree, gpu, soak, timeline
 from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
+from flashsight.cli.parts import load_parts
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective, flag_of
@@ -88,9 +89,8 @@ def latency(
     if url is not None:
         run_until_interrupted(measure_there(url))
         return
-    from flashsight.launcher.build import build_local
 
-    parts = build_local(effective.config, enter=_phase)
+    parts = load_parts(effective.config, _phase)
     try:
         run_until_interrupted(measure(ServiceTarget(parts.backend)))
     finally:
@@ -127,9 +127,8 @@ def peer(
     if unknown:
         told = f"--peer-dtype is float32, bfloat16 or float16, not {', '.join(sorted(unknown))}"
         raise ConfigError(told, param="peer_dtype")
-    from flashsight.launcher.build import build_local
 
-    parts = build_local(effective.config, enter=_phase)
+    parts = load_parts(effective.config, _phase)
     ours = ServiceTarget(parts.backend, name=f"flashsight {str(parts.loaded.dtype).removeprefix('torch.')}")
     workloads = [
         Workload(size=size, num_clients=1, num_requests=4, num_tokens=tokens),

@@ -17,6 +17,7 @@ import typer
 from flashsight.cli.bench import SETTINGS_OF_A_RUN, Json, Size, Tokens
 from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import takes_settings
+from flashsight.cli.parts import load_parts
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.config import Config
 from flashsight.core.settings import Effective
@@ -56,9 +57,7 @@ def bench_batch(
     flashsight bench batch
     flashsight bench batch --pictures 5000 --rounds 1 --tokens 4
     """
-    from flashsight.launcher.build import build_local
-
-    parts = build_local(effective.config, enter=lambda phase: to_stderr().print(phase, style="dim"))
+    parts = load_parts(effective.config, lambda phase: to_stderr().print(phase, style="dim"))
     try:
         told = run_until_interrupted(_measure(effective.config, parts, pictures, rounds, size, tokens))
     finally:

@@ -16,6 +16,7 @@ import typer
 from flashsight.cli.ask import refuse_pointless
 from flashsight.cli.interrupts import run_until_interrupted
 from flashsight.cli.options import settings_of, takes_settings
+from flashsight.cli.parts import load_parts
 from flashsight.cli.terminal import to_stderr
 from flashsight.core.errors import ConfigError
 from flashsight.core.settings import Effective, flag_of
@@ -214,9 +215,8 @@ def timeline(
     """
     from flashsight.bench.profile import trace_request
     from flashsight.bench.timeline import timeline as draw
-    from flashsight.launcher.build import build_local
 
-    parts = build_local(effective.config, enter=_phase)
+    parts = load_parts(effective.config, _phase)
     try:
         events = run_until_interrupted(
             trace_request(

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from flashsight.engine.process import on_passing_thread
-
 Result = TypeVar("Result")
-
-
-def import_libraries() -> None:
-    """Import what takes a second or two, where Ctrl-C waits for its end: torch's import would abort the process."""
-    on_passing_thread(lambda check: importlib.import_module("flashsight.launcher.build"))
 
 
 def run_until_interrupted(work: Coroutine[Any, Any, Result]) -> Result:

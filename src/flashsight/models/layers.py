@@ -40,7 +40,6 @@ class Linear(nn.Linear):
     int8: Tensor | None = None
     int8_scale: Tensor | None = None
     halves: torch.ScriptObject | None = None
-    num_int8_rows: int = 0
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x @ weight.T + bias in the weight's dtype."""
@@ -56,17 +55,17 @@ class Linear(nn.Linear):
         return y if self.bias is None else y + self.bias
 
     def allocate_int8(self) -> tuple[Tensor, Tensor]:
-        """Make room for the int8 form and return (int8 [O, I], scale [O]), to be filled, counted in num_int8_rows."""
+        """Make room for the int8 form and return (int8 [O, I], scale [O]) to be filled."""
         if self.int8 is None or self.int8_scale is None:
             self.int8 = torch.empty_like(self.weight, dtype=torch.int8)
-            self.int8_scale = torch.empty_like(self.weight[:, 0])
+            self.int8_scale = torch.full_like(self.weight[:, 0], torch.nan)
         return self.int8, self.int8_scale
 
     def finish_int8(self) -> None:
         """Take the int8 form into use, in float32 as halves; where not every row was stored in int8, drop it."""
-        if self.int8 is None:
+        if self.int8 is None or self.int8_scale is None:
             return
-        if self.num_int8_rows < self.out_features:
+        if self.int8_scale.isnan().any():
             self.int8 = self.int8_scale = None
         elif self.weight.dtype is torch.float32:
             self.halves = torch.ops.quantized.linear_prepack_fp16(self.int8.float(), None)

@@ -130,7 +130,6 @@ def keep_int8(model: Glm4v, row: Row, weight: Tensor, scale: Tensor) -> None:
     if row.parameter.startswith("text.") and kind == "weight" and isinstance(linear, Linear):
         for place, stored in zip(linear.allocate_int8(), (weight, scale), strict=True):
             _piece(place, row, model.config).copy_(stored)
-        linear.num_int8_rows += len(scale)
 
 
 def _piece(weight: Tensor, row: Row, config: Glm4vConfig) -> Tensor:
